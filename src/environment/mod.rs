@@ -1,0 +1,14 @@
+//! Environments: what offers tools, poses tasks and grades answers. Knows no agent and no model.
+//!
+//! [`Environments`] starts each distinct [`EnvironmentSpec`](crate::task::EnvironmentSpec) once and hands out [`Session`]s: isolated copies that
+//! speak the scenario convention (see `DESIGN` §3) whatever they are: a fork of a Python worker, a process, a server.
+
+mod api;
+pub mod connection;
+mod environments;
+
+pub use api::{
+    Argument, Description, EnvironmentError, Prompt, ResourceInfo, Sampler, SamplingAnswer,
+    SamplingRequest, ScenarioInfo,
+};
+pub use environments::Environments;

@@ -1,0 +1,77 @@
+//! A task, whatever file and generation it came from.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::{AgentConfig, EnvironmentSpec};
+
+/// Where in a file something stands, for messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// The file as the user named it.
+    pub file: PathBuf,
+    /// From 1; 0 when the format has no positions (Python files).
+    pub line: usize,
+    /// From 1; 0 when the format has no positions.
+    pub column: usize,
+}
+
+/// A tool call written in a task file: setup, evaluation or a solution's step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Invocation {
+    /// The tool's name.
+    pub name: String,
+    /// Its arguments.
+    pub arguments: Map<String, Value>,
+}
+
+/// What a perfect agent would do; the `oracle` model plays it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Solution {
+    /// Tool calls, in order.
+    pub tool_calls: Vec<Invocation>,
+    /// The final answer.
+    pub answer: Option<String>,
+}
+
+/// One task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// Unique within a job, at most 100 characters; given, or derived from scenario and arguments.
+    pub slug: String,
+    /// Whether the file gave the slug (it is then part of the identity).
+    pub slug_given: bool,
+    /// The environment.
+    pub env: EnvironmentSpec,
+    /// The scenario that poses and grades the task: `name` or `environment:name`. `None` for the older form with a prompt.
+    pub scenario: Option<String>,
+    /// The scenario's arguments.
+    pub args: Map<String, Value>,
+    /// The prompt of the older form.
+    pub prompt: Option<String>,
+    /// Calls that prepare the state, made by the runtime before the loop.
+    pub setup: Vec<Invocation>,
+    /// Calls that grade the state of the older form; the reward is their mean.
+    pub evaluate: Vec<Invocation>,
+    /// The task's own agent settings; `system_prompt` of the task is folded in.
+    pub agent: AgentConfig,
+    /// For the `oracle` model.
+    pub solution: Option<Solution>,
+    /// Free data, kept in the run directory.
+    pub metadata: Map<String, Value>,
+    /// Facets to group results by.
+    pub columns: Map<String, Value>,
+    /// Generation 6's resources, kept as they are.
+    pub runtime_config: Option<Value>,
+    /// Where it was written.
+    pub location: Location,
+}
+
+impl Task {
+    /// 16 hex digits over the task's content: scenario, args, prompt, setup and evaluate calls, agent settings, and the slug when
+    /// given. Never connection settings, secrets or the row number, so that the same task is recognised in another run.
+    pub fn identity(&self) -> String {
+        super::identity::of(self)
+    }
+}

@@ -1,0 +1,74 @@
+//! Text from a model, a tool or a file, made safe and short for a terminal.
+
+/// Removes terminal control sequences and other control characters, keeping newlines and tabs.
+pub fn strip_control(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\n' | '\t' => out.push(c),
+            '\u{1b}' => match chars.next() {
+                // CSI: parameters, then a final byte in @..~.
+                Some('[') => {
+                    for c in chars.by_ref() {
+                        if ('@'..='~').contains(&c) {
+                            break;
+                        }
+                    }
+                }
+                // OSC, DCS, APC, PM, SOS: up to BEL or ST.
+                Some(']' | 'P' | '_' | '^' | 'X') => {
+                    while let Some(c) = chars.next() {
+                        if c == '\u{7}' {
+                            break;
+                        }
+                        if c == '\u{1b}' {
+                            chars.next_if_eq(&'\\');
+                            break;
+                        }
+                    }
+                }
+                _ => {}
+            },
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// `text` on one line, at most `width` characters, cut with `…`.
+pub fn one_line(text: &str, width: usize) -> String {
+    let clean = strip_control(text);
+    let line = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+    truncate(&line, width)
+}
+
+/// At most `width` characters, cut with `…`.
+pub fn truncate(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(width.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_sequences_do_not_survive() {
+        assert_eq!(strip_control("a\u{1b}[31mred\u{1b}[0m b"), "ared b");
+        assert_eq!(strip_control("x\u{1b}]0;title\u{7}y"), "xy");
+        assert_eq!(strip_control("x\u{1b}]8;;http://e\u{1b}\\link"), "xlink");
+        assert_eq!(strip_control("a\rb\u{8}c\n"), "abc\n");
+    }
+
+    #[test]
+    fn one_line_is_short() {
+        assert_eq!(one_line("a\n b\tc", 10), "a b c");
+        assert_eq!(one_line("abcdef", 4), "abc…");
+    }
+}
