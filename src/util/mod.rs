@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod fs;
+pub mod process;
 pub mod suggest;
 pub mod text;
 pub mod time;
