@@ -6,3 +6,4 @@ pub mod process;
 pub mod suggest;
 pub mod text;
 pub mod time;
+pub mod yaml;
