@@ -28,7 +28,7 @@ const CLOSE: Duration = Duration::from_secs(5);
 const REAP: Duration = Duration::from_secs(2);
 
 /// How long a tool that was told to stop may take before its copy is killed.
-const STOP: Duration = Duration::from_secs(2);
+pub const STOP: Duration = Duration::from_secs(2);
 
 /// What a session is opened with.
 #[derive(Clone)]
@@ -299,6 +299,19 @@ impl Session {
     /// does not stop within two seconds.
     pub fn interrupt(&self) {
         self.inner.signal("interrupt");
+    }
+
+    /// Kills the copy at once; nothing of it can be graded any more.
+    pub fn kill(&self) {
+        self.inner.signal("kill");
+    }
+
+    /// Whether a running call can be stopped from outside ([`Session::interrupt`]); a server's calls can only be asked to stop.
+    pub fn can_interrupt(&self) -> bool {
+        self.inner
+            .links
+            .iter()
+            .any(|link| matches!(link.keeper, Keeper::Copy { .. }))
     }
 
     /// The end of the rollout's time: like [`Session::interrupt`], and no further tool call is accepted. The state can still be graded.
