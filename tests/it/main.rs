@@ -8,6 +8,7 @@
     reason = "a test stops at what it did not expect, starts programs, writes files and says aloud what it skips"
 )]
 
+mod engine;
 mod standin;
 mod support;
 mod tidy;
