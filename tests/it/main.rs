@@ -9,6 +9,8 @@
 )]
 
 mod engine;
+mod interop;
+mod lifecycle;
 mod standin;
 mod support;
 mod tidy;
