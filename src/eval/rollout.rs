@@ -69,10 +69,7 @@ impl Rollout {
                 let outcome = self.with_session(&session, begun, &mut progress).await;
                 let closing = Instant::now();
                 self.enter(Phase::Close);
-                match Arc::try_unwrap(session) {
-                    Ok(session) => warnings.extend(session.close().await),
-                    Err(_) => warnings.push("the copy was still in use when it was closed".into()),
-                }
+                warnings.extend(session.close().await);
                 progress.phases.push((Phase::Close, closing.elapsed()));
                 outcome
             }

@@ -165,6 +165,10 @@ impl Client {
         })
     }
 
+    pub(super) fn peer(&self) -> Peer<RoleClient> {
+        self.peer.clone()
+    }
+
     /// Who the server says it is.
     pub fn identity(&self) -> ServerIdentity {
         let info = self.peer.peer_info();
