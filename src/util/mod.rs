@@ -5,6 +5,7 @@ pub mod backoff;
 pub mod diagnostic;
 pub mod fs;
 pub mod interpolate;
+pub mod process;
 pub mod suggest;
 pub mod text;
 pub mod time;
