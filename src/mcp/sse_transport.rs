@@ -91,9 +91,9 @@ impl Transport<RoleClient> for SseTransport {
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
         let request = crate::http::client_for(&self.endpoint).map(|client| {
             let request = client.post(&self.endpoint).json(&item);
-            self.headers
-                .iter()
-                .fold(request, |request, (name, value)| request.header(name, value))
+            self.headers.iter().fold(request, |request, (name, value)| {
+                request.header(name, value)
+            })
         });
         async move {
             request
