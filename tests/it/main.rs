@@ -15,3 +15,11 @@ mod serve_mcp;
 mod standin;
 mod support;
 mod tidy;
+//! The one integration binary.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails should fail the test"
+)]
+
+mod replay;
