@@ -11,15 +11,8 @@
 mod engine;
 mod interop;
 mod lifecycle;
+mod replay;
 mod serve_mcp;
 mod standin;
 mod support;
 mod tidy;
-//! The one integration binary.
-
-#![expect(
-    clippy::unwrap_used,
-    reason = "a helper that fails should fail the test"
-)]
-
-mod replay;

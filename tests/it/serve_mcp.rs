@@ -200,7 +200,6 @@ async fn stateless(url: &str, method: &str, mut params: Value, session: Option<&
     params["_meta"] = meta;
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
     let mut request = hud::http::client_for(url)
-        .unwrap()
         .post(url)
         .header("accept", "application/json, text/event-stream")
         .header("mcp-protocol-version", "2026-07-28")
@@ -253,7 +252,7 @@ async fn the_stateless_era_names_its_sessions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn our_client_speaks_to_our_server_and_strangers_are_refused() {
     let running = serve(Some("s3cret")).await;
-    let client = hud::http::client_for(&running.url).unwrap();
+    let client = hud::http::client_for(&running.url);
     let refused = client.post(&running.url).send().await.unwrap();
     assert_eq!(refused.status().as_u16(), 401);
     let health = running.url.replace("/mcp", "/health");
