@@ -101,19 +101,13 @@ async fn python(venv: &PathBuf, script: &str, url: &str) -> (bool, String) {
 
 fn venv(variable: &str, program: &str) -> Option<PathBuf> {
     let venv = std::env::var_os(variable).map(PathBuf::from);
-    let available = venv
-        .as_ref()
-        .is_some_and(|venv| venv.join("bin").join(program).is_file());
-    support::require(variable, available)
-        .then_some(venv)
-        .flatten()
+    let available = venv.as_ref().is_some_and(|venv| venv.join("bin").join(program).is_file());
+    support::require(variable, available).then_some(venv).flatten()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python_hud_5_runs_a_scenario_of_ours() {
-    let Some(venv) = venv("HUD_TEST_VENV_V5", "hud") else {
-        return;
-    };
+    let Some(venv) = venv("HUD_TEST_VENV_V5", "hud") else { return };
     let running = serve(None).await;
     let script = r#"
 import asyncio, sys
@@ -138,17 +132,7 @@ asyncio.run(main())
     let hud = venv.join("bin/hud");
     let cli = tokio::task::spawn_blocking(move || {
         Command::new(hud)
-            .args([
-                "scenario",
-                "run",
-                "count",
-                "--args",
-                r#"{"target": 0}"#,
-                "--answer",
-                "0",
-                "--url",
-                &url,
-            ])
+            .args(["scenario", "run", "count", "--args", r#"{"target": 0}"#, "--answer", "0", "--url", &url])
             .env("HUD_SKIP_VERSION_CHECK", "1")
             .output()
             .unwrap()
@@ -156,45 +140,45 @@ asyncio.run(main())
     .await
     .unwrap();
     let stdout = String::from_utf8_lossy(&cli.stdout);
-    assert!(
-        stdout.contains("\"reward\": 1.0") || stdout.contains("\"reward\":1.0"),
-        "{stdout}"
-    );
+    assert!(stdout.contains("\"reward\": 1.0") || stdout.contains("\"reward\":1.0"), "{stdout}");
     running.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_clients_never_see_each_others_state_and_exclusions_hold() {
-    let Some(venv) = venv("HUD_TEST_VENV_SDK", "python") else {
-        return;
-    };
+    let Some(venv) = venv("HUD_TEST_VENV_SDK", "python") else { return };
     let running = serve(None).await;
     let script = r#"
 import asyncio, json, sys
-from mcp import ClientSession
-from mcp.client.streamable_http import streamablehttp_client
+from mcp import Client
+
+async def play(mode):
+    async with Client(sys.argv[1], mode=mode) as a, Client(sys.argv[1], mode=mode) as b:
+        assert a.server_info.name == "served", a.server_info
+        # In the older era the connection is the session; since 2026-07-28 the prompt names it.
+        stateless = a.protocol_version >= "2026-07-28"
+        assert stateless == (mode == "auto"), a.protocol_version
+        prompt = await a.get_prompt("served:count", {"target": "2"})
+        mine = {"hud/session": prompt.meta["hud/session"]} if stateless else None
+        assert ("hud/session" in (prompt.meta or {})) == stateless, prompt.meta
+        names = sorted(t.name for t in (await b.list_tools()).tools)
+        assert names == ["bump", "secret"], names
+        names = [t.name for t in (await a.list_tools(meta=mine, cache_mode="bypass")).tools]
+        assert names == ["bump"], names
+        assert (await a.call_tool("secret", {}, meta=mine)).is_error
+        await a.call_tool("bump", {"by": 2}, meta=mine)
+        result = await b.call_tool("bump", {})
+        assert result.structured_content == {"result": 1}, result
+        prompts = (await a.list_prompts()).prompts
+        assert [p.name for p in prompts] == ["served:count"], prompts
+        assert "code" not in (prompts[0].meta or {}), prompts
+        await a.call_tool("_hud_submit", {"scenario": "count", "answer": "2"}, meta=mine)
+        read = await a.read_resource("served:count", meta=mine, cache_mode="bypass")
+        assert json.loads(read.contents[0].text)["reward"] == 1.0, read
 
 async def main():
-    async with streamablehttp_client(sys.argv[1]) as (r1, w1, _), streamablehttp_client(sys.argv[1]) as (r2, w2, _):
-        async with ClientSession(r1, w1) as a, ClientSession(r2, w2) as b:
-            info = await a.initialize()
-            await b.initialize()
-            assert info.serverInfo.name == "served", info
-            names = sorted(t.name for t in (await b.list_tools()).tools)
-            assert names == ["bump", "secret"], names
-            await a.get_prompt("served:count", {"target": "2"})
-            names = [t.name for t in (await a.list_tools()).tools]
-            assert names == ["bump"], names
-            assert (await a.call_tool("secret", {})).isError
-            await a.call_tool("bump", {"by": 2})
-            result = await b.call_tool("bump", {})
-            assert result.structuredContent == {"result": 1}, result
-            prompts = (await a.list_prompts()).prompts
-            assert [p.name for p in prompts] == ["served:count"], prompts
-            assert "code" not in (prompts[0].meta or {}), prompts
-            await a.call_tool("_hud_submit", {"scenario": "count", "answer": "2"})
-            grade = json.loads((await a.read_resource("served:count")).contents[0].text)
-            assert grade["reward"] == 1.0, grade
+    for mode in ["legacy", "auto"]:
+        await play(mode)
 asyncio.run(main())
 "#;
     let (ok, text) = python(&venv, script, &running.url).await;
@@ -216,7 +200,6 @@ async fn stateless(url: &str, method: &str, mut params: Value, session: Option<&
     params["_meta"] = meta;
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
     let mut request = hud::http::client_for(url)
-        .unwrap()
         .post(url)
         .header("accept", "application/json, text/event-stream")
         .header("mcp-protocol-version", "2026-07-28")
@@ -224,20 +207,10 @@ async fn stateless(url: &str, method: &str, mut params: Value, session: Option<&
     if let Some(name) = name {
         request = request.header("mcp-name", name.as_str().unwrap());
     }
-    let text = request
-        .json(&body)
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let text = request.json(&body).send().await.unwrap().text().await.unwrap();
     let json = text
         .lines()
-        .find_map(|line| {
-            line.strip_prefix("data:")
-                .filter(|data| data.trim().starts_with('{'))
-        })
+        .find_map(|line| line.strip_prefix("data:").filter(|data| data.trim().starts_with('{')))
         .unwrap_or(&text);
     serde_json::from_str(json.trim()).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
@@ -269,35 +242,21 @@ async fn the_stateless_era_names_its_sessions() {
     stateless(url, "tools/call", submit, Some(&first)).await;
     let read = json!({"uri": "served:count"});
     let grade = stateless(url, "resources/read", read.clone(), Some(&first)).await;
-    let text = grade["result"]["contents"][0]["text"]
-        .as_str()
-        .unwrap_or_else(|| panic!("{grade}"));
-    assert_eq!(
-        serde_json::from_str::<Value>(text).unwrap()["reward"],
-        json!(1.0)
-    );
+    let text = grade["result"]["contents"][0]["text"].as_str().unwrap_or_else(|| panic!("{grade}"));
+    assert_eq!(serde_json::from_str::<Value>(text).unwrap()["reward"], json!(1.0));
     let again = stateless(url, "resources/read", read, Some(&first)).await;
-    assert!(
-        again["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("there is no session"),
-        "{again}"
-    );
+    assert!(again["error"]["message"].as_str().unwrap().contains("there is no session"), "{again}");
     running.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn our_client_speaks_to_our_server_and_strangers_are_refused() {
     let running = serve(Some("s3cret")).await;
-    let client = hud::http::client_for(&running.url).unwrap();
+    let client = hud::http::client_for(&running.url);
     let refused = client.post(&running.url).send().await.unwrap();
     assert_eq!(refused.status().as_u16(), 401);
     let health = running.url.replace("/mcp", "/health");
-    assert_eq!(
-        client.get(&health).send().await.unwrap().status().as_u16(),
-        200
-    );
+    assert_eq!(client.get(&health).send().await.unwrap().status().as_u16(), 200);
     let with_token = |host: &str, origin: Option<&str>| {
         let mut request = client
             .post(&running.url)
@@ -310,10 +269,7 @@ async fn our_client_speaks_to_our_server_and_strangers_are_refused() {
         }
         request.body("{}")
     };
-    for (host, origin) in [
-        ("evil.example", None),
-        ("127.0.0.1", Some("http://evil.example")),
-    ] {
+    for (host, origin) in [("evil.example", None), ("127.0.0.1", Some("http://evil.example"))] {
         let answer = with_token(host, origin).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 403, "{host} {origin:?}");
     }
