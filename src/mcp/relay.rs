@@ -282,8 +282,11 @@ impl ServerHandler for Relay {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let request = clean(request);
-        self.with(&context, |peer| async move { peer.list_tools(request).await })
-            .await
+        self.with(
+            &context,
+            |peer| async move { peer.list_tools(request).await },
+        )
+        .await
     }
 
     async fn list_prompts(
@@ -292,9 +295,10 @@ impl ServerHandler for Relay {
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         let request = clean(request);
-        self.with(&context, |peer| async move {
-            peer.list_prompts(request).await
-        })
+        self.with(
+            &context,
+            |peer| async move { peer.list_prompts(request).await },
+        )
         .await
     }
 
