@@ -32,7 +32,7 @@ impl SseTransport {
         let closed = |detail: String| McpError::Closed {
             detail: Some(detail),
         };
-        let mut request = crate::http::client()
+        let mut request = crate::http::client_for(url)
             .get(url)
             .header("accept", "text/event-stream");
         for (name, value) in headers {
@@ -88,7 +88,9 @@ impl Transport<RoleClient> for SseTransport {
         &mut self,
         item: TxJsonRpcMessage<RoleClient>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
-        let mut request = crate::http::client().post(&self.endpoint).json(&item);
+        let mut request = crate::http::client_for(&self.endpoint)
+            .post(&self.endpoint)
+            .json(&item);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }

@@ -132,6 +132,7 @@ fn blank(source: &Path) -> Task {
         metadata: Map::new(),
         columns: Map::new(),
         runtime_config: None,
+        arg_locations: BTreeMap::default(),
         location: Location {
             file: "tasks.yaml".into(),
             line: 1,

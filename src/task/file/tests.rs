@@ -269,22 +269,22 @@ fn generations_5_and_6() {
         ]"#,
     )
     .unwrap();
-    let [five, six] = file.tasks.as_slice() else {
+    let [fifth, sixth] = file.tasks.as_slice() else {
         panic!("two tasks");
     };
-    assert_eq!(five.slug, "initials");
-    assert_eq!(five.metadata, object(json!({"id": 17})));
-    assert_eq!(five.agent.append_setup_output, Some(true));
-    assert_eq!(five.columns["tags"], json!(["a"]));
-    let solution = five.solution.as_ref().unwrap();
+    assert_eq!(fifth.slug, "initials");
+    assert_eq!(fifth.metadata, object(json!({"id": 17})));
+    assert_eq!(fifth.agent.append_setup_output, Some(true));
+    assert_eq!(fifth.columns["tags"], json!(["a"]));
+    let solution = fifth.solution.as_ref().unwrap();
     assert_eq!(
         (solution.tool_calls[0].name.as_str(), &solution.answer),
         ("submit", &None)
     );
-    assert_eq!(six.slug, "count-e9e46c06");
-    assert_eq!(six.scenario.as_deref(), Some("count"));
-    assert_eq!(six.agent.timeout_seconds, Some(5.0));
-    assert_eq!(six.runtime_config, Some(json!({"limits": {}})));
+    assert_eq!(sixth.slug, "count-e9e46c06");
+    assert_eq!(sixth.scenario.as_deref(), Some("count"));
+    assert_eq!(sixth.agent.timeout_seconds, Some(5.0));
+    assert_eq!(sixth.runtime_config, Some(json!({"limits": {}})));
 
     let (hub, _) = read("[{env: {name: browser, include: [click]}, scenario: a}]");
     assert_eq!(
