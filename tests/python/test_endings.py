@@ -374,6 +374,13 @@ class Cleanup(Notes):
         self.worker.stop()
         self.assertEqual(self.notes(), ["initialize", "begin", "rollback", *SHUTDOWN])
 
+    def test_the_end_of_the_control_channel_while_a_tool_hangs(self) -> None:
+        client = self.start()
+        client.start_call("careful")
+        client.wait_for_log("running")
+        self.worker.stop()
+        self.assertEqual(self.notes(), ["initialize", "begin", "tool finally", "rollback", *SHUTDOWN])
+
     def test_the_death_of_the_base(self) -> None:
         client = self.start()
         descriptor = os.pidfd_open(client.pid)
