@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::Judge;
 use crate::agent::ModelSource;
-use crate::util::backoff::Backoff;
 use crate::environment::Environments;
 use crate::task::{AgentConfig, Task};
+use crate::util::backoff::Backoff;
 
 /// Bounds of one rollout.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,10 +32,10 @@ impl Default for Limits {
         Self {
             rollout_timeout: None,
             // Setting up may build fixtures or start services; a hung one should still end within a coffee break.
-            phase_timeout: Duration::from_secs(300),
-            tool_timeout: Duration::from_secs(120),
+            phase_timeout: Duration::from_mins(5),
+            tool_timeout: Duration::from_mins(2),
             // Thinking models take minutes for one answer.
-            model_timeout: Duration::from_secs(600),
+            model_timeout: Duration::from_mins(10),
             rollout_tokens: None,
         }
     }

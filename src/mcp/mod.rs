@@ -19,5 +19,7 @@ pub use client::{
 pub use error::McpError;
 pub use handler::ClientEvents;
 pub use line_transport::{LineDiagnostics, MAX_LINE};
-pub use relay::{CopySource, Janitor, Relay, RelayServer, RelayedCopy, SESSION_META, SessionLimits};
+pub use relay::{
+    CopySource, Janitor, Relay, RelayServer, RelayedCopy, SESSION_META, SessionLimits,
+};
 pub use server::{HttpServing, http_service, serve_stream};

@@ -45,7 +45,9 @@ pub async fn require_token(State(token): State<Token>, request: Request, next: N
     if given.is_some_and(|given| token.accepts(given)) {
         return next.run(request).await;
     }
-    let body = Json(serde_json::json!({"error": "missing or wrong token: send `Authorization: Bearer TOKEN`"}));
+    let body = Json(
+        serde_json::json!({"error": "missing or wrong token: send `Authorization: Bearer TOKEN`"}),
+    );
     (
         StatusCode::UNAUTHORIZED,
         [(header::WWW_AUTHENTICATE, "Bearer")],

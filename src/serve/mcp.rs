@@ -51,7 +51,10 @@ struct Copies {
 #[async_trait]
 impl CopySource for Copies {
     fn identity(&self) -> (String, String) {
-        (self.description.name.clone(), self.description.version.clone())
+        (
+            self.description.name.clone(),
+            self.description.version.clone(),
+        )
     }
 
     async fn open(&self) -> Result<Arc<dyn RelayedCopy>, String> {

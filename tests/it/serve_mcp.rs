@@ -101,13 +101,19 @@ async fn python(venv: &PathBuf, script: &str, url: &str) -> (bool, String) {
 
 fn venv(variable: &str, program: &str) -> Option<PathBuf> {
     let venv = std::env::var_os(variable).map(PathBuf::from);
-    let available = venv.as_ref().is_some_and(|venv| venv.join("bin").join(program).is_file());
-    support::require(variable, available).then_some(venv).flatten()
+    let available = venv
+        .as_ref()
+        .is_some_and(|venv| venv.join("bin").join(program).is_file());
+    support::require(variable, available)
+        .then_some(venv)
+        .flatten()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python_hud_5_runs_a_scenario_of_ours() {
-    let Some(venv) = venv("HUD_TEST_VENV_V5", "hud") else { return };
+    let Some(venv) = venv("HUD_TEST_VENV_V5", "hud") else {
+        return;
+    };
     let running = serve(None).await;
     let script = r#"
 import asyncio, sys
@@ -132,7 +138,17 @@ asyncio.run(main())
     let hud = venv.join("bin/hud");
     let cli = tokio::task::spawn_blocking(move || {
         Command::new(hud)
-            .args(["scenario", "run", "count", "--args", r#"{"target": 0}"#, "--answer", "0", "--url", &url])
+            .args([
+                "scenario",
+                "run",
+                "count",
+                "--args",
+                r#"{"target": 0}"#,
+                "--answer",
+                "0",
+                "--url",
+                &url,
+            ])
             .env("HUD_SKIP_VERSION_CHECK", "1")
             .output()
             .unwrap()
@@ -140,13 +156,18 @@ asyncio.run(main())
     .await
     .unwrap();
     let stdout = String::from_utf8_lossy(&cli.stdout);
-    assert!(stdout.contains("\"reward\": 1.0") || stdout.contains("\"reward\":1.0"), "{stdout}");
+    assert!(
+        stdout.contains("\"reward\": 1.0") || stdout.contains("\"reward\":1.0"),
+        "{stdout}"
+    );
     running.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_clients_never_see_each_others_state_and_exclusions_hold() {
-    let Some(venv) = venv("HUD_TEST_VENV_SDK", "python") else { return };
+    let Some(venv) = venv("HUD_TEST_VENV_SDK", "python") else {
+        return;
+    };
     let running = serve(None).await;
     let script = r#"
 import asyncio, json, sys
@@ -207,10 +228,20 @@ async fn stateless(url: &str, method: &str, mut params: Value, session: Option<&
     if let Some(name) = name {
         request = request.header("mcp-name", name.as_str().unwrap());
     }
-    let text = request.json(&body).send().await.unwrap().text().await.unwrap();
+    let text = request
+        .json(&body)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     let json = text
         .lines()
-        .find_map(|line| line.strip_prefix("data:").filter(|data| data.trim().starts_with('{')))
+        .find_map(|line| {
+            line.strip_prefix("data:")
+                .filter(|data| data.trim().starts_with('{'))
+        })
         .unwrap_or(&text);
     serde_json::from_str(json.trim()).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
@@ -242,10 +273,21 @@ async fn the_stateless_era_names_its_sessions() {
     stateless(url, "tools/call", submit, Some(&first)).await;
     let read = json!({"uri": "served:count"});
     let grade = stateless(url, "resources/read", read.clone(), Some(&first)).await;
-    let text = grade["result"]["contents"][0]["text"].as_str().unwrap_or_else(|| panic!("{grade}"));
-    assert_eq!(serde_json::from_str::<Value>(text).unwrap()["reward"], json!(1.0));
+    let text = grade["result"]["contents"][0]["text"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{grade}"));
+    assert_eq!(
+        serde_json::from_str::<Value>(text).unwrap()["reward"],
+        json!(1.0)
+    );
     let again = stateless(url, "resources/read", read, Some(&first)).await;
-    assert!(again["error"]["message"].as_str().unwrap().contains("there is no session"), "{again}");
+    assert!(
+        again["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("there is no session"),
+        "{again}"
+    );
     running.close().await;
 }
 
@@ -256,7 +298,10 @@ async fn our_client_speaks_to_our_server_and_strangers_are_refused() {
     let refused = client.post(&running.url).send().await.unwrap();
     assert_eq!(refused.status().as_u16(), 401);
     let health = running.url.replace("/mcp", "/health");
-    assert_eq!(client.get(&health).send().await.unwrap().status().as_u16(), 200);
+    assert_eq!(
+        client.get(&health).send().await.unwrap().status().as_u16(),
+        200
+    );
     let with_token = |host: &str, origin: Option<&str>| {
         let mut request = client
             .post(&running.url)
@@ -269,7 +314,10 @@ async fn our_client_speaks_to_our_server_and_strangers_are_refused() {
         }
         request.body("{}")
     };
-    for (host, origin) in [("evil.example", None), ("127.0.0.1", Some("http://evil.example"))] {
+    for (host, origin) in [
+        ("evil.example", None),
+        ("127.0.0.1", Some("http://evil.example")),
+    ] {
         let answer = with_token(host, origin).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 403, "{host} {origin:?}");
     }

@@ -1,90 +1,19 @@
-//! The project's `hud.toml`, and `.hud_eval.toml` of Python hud, which has the same form.
-//!
-//! Sections: `[eval]` (what `hud eval` has flags for), `[agent]` (agent settings), one for each agent type (agent settings, `model`, `base_url`,
-//! `api_key`), `[dev]` (no keys yet). Where both files set a key, `hud.toml` wins. Strings may use `${VAR}`.
+//! Reading the files of a project.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::{Origin, Setting};
+use super::eval_keys::{EVAL, EVAL_ALIASES, Kind, fits};
+use super::{AGENT_TYPES, FILES, Section};
+use crate::config::{Origin, Setting};
 use crate::util::diagnostic::{Diagnostic, Diagnostics, Location, shown};
 use crate::util::{fs, interpolate, suggest};
 
-/// Files that are read, the one that wins first.
-pub const FILES: &[&str] = &["hud.toml", ".hud_eval.toml"];
-
-/// Agent types, each of which may have a section.
-pub const AGENT_TYPES: &[&str] = &[
-    "claude",
-    "openai",
-    "operator",
-    "gemini",
-    "gemini_cua",
-    "openai_compatible",
-    "integration_test",
-];
-
 /// Keys of an agent type's section beside the agent settings.
 const AGENT_TYPE_KEYS: &[&str] = &["model", "base_url", "api_key"];
-
-/// What a key of `[eval]` holds.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Switch,
-    /// A whole number of at least this.
-    Whole(i64),
-    /// A number above 0.
-    Positive,
-    /// Any number.
-    Number,
-    /// Strings, or one string.
-    Texts,
-    AgentType,
-    /// Belongs to the agent settings, where it is checked.
-    AgentSetting,
-    /// Needs HUD's platform; may only be off.
-    Platform,
-}
-
-const EVAL: &[(&str, Kind)] = &[
-    ("source", Kind::Text),
-    ("agent", Kind::AgentType),
-    ("model", Kind::Text),
-    ("task_ids", Kind::Texts),
-    ("limit", Kind::Whole(1)),
-    ("all", Kind::Switch),
-    ("full", Kind::Switch),
-    ("group", Kind::Whole(1)),
-    ("max_concurrent", Kind::Whole(1)),
-    ("max_steps", Kind::AgentSetting),
-    ("auto_respond", Kind::AgentSetting),
-    ("judge_model", Kind::Text),
-    ("base_url", Kind::Text),
-    ("gateway", Kind::Switch),
-    ("seed", Kind::Whole(0)),
-    ("rollout_timeout", Kind::Positive),
-    ("phase_timeout", Kind::Positive),
-    ("tool_timeout", Kind::Positive),
-    ("model_timeout", Kind::Positive),
-    ("rollout_tokens", Kind::Whole(1)),
-    ("min_reward", Kind::Number),
-    ("success_threshold", Kind::Number),
-    ("python", Kind::Text),
-    ("yes", Kind::Switch),
-    ("quiet", Kind::Switch),
-    ("verbose", Kind::Switch),
-    ("very_verbose", Kind::Switch),
-    ("remote", Kind::Platform),
-    ("taskset", Kind::Platform),
-];
-
-/// Other spellings of keys of `[eval]`.
-const EVAL_ALIASES: &[(&str, &str)] = &[("group_size", "group")];
 
 /// The settings of a project.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -95,87 +24,6 @@ pub struct Project {
     pub agent: Section,
     /// The sections of agent types. Their agent settings are checked as those of `agent` are, `model`, `base_url` and `api_key` are strings.
     pub agent_types: BTreeMap<String, Section>,
-}
-
-/// The keys of a section. `Debug` hides keys of providers.
-#[derive(Clone, Default, PartialEq)]
-pub struct Section(BTreeMap<String, Setting<Value>>);
-
-impl Section {
-    /// The value as it stands in the file.
-    pub fn value(&self, key: &str) -> Option<Setting<Value>> {
-        self.0.get(key).cloned()
-    }
-
-    /// A string.
-    pub fn text(&self, key: &str) -> Option<Setting<String>> {
-        self.typed(key, |value| value.as_str().map(str::to_owned))
-    }
-
-    /// A switch.
-    pub fn switch(&self, key: &str) -> Option<Setting<bool>> {
-        self.typed(key, Value::as_bool)
-    }
-
-    /// A whole number that is not negative.
-    pub fn whole(&self, key: &str) -> Option<Setting<u64>> {
-        self.typed(key, Value::as_u64)
-    }
-
-    /// A number.
-    pub fn number(&self, key: &str) -> Option<Setting<f64>> {
-        self.typed(key, Value::as_f64)
-    }
-
-    /// Strings, or one string that separates them with commas.
-    pub fn texts(&self, key: &str) -> Option<Setting<Vec<String>>> {
-        self.typed(key, |value| match value {
-            Value::String(text) => Some(
-                text.split(',')
-                    .map(|part| part.trim().to_owned())
-                    .filter(|part| !part.is_empty())
-                    .collect(),
-            ),
-            Value::Array(items) => items
-                .iter()
-                .map(|item| item.as_str().map(str::to_owned))
-                .collect(),
-            _ => None,
-        })
-    }
-
-    /// Every key, for `task::file::agent_config` and `--show-config`.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Setting<Value>)> {
-        self.0.iter().map(|(key, setting)| (key.as_str(), setting))
-    }
-
-    /// Whether there is no key.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn typed<T>(&self, key: &str, read: impl Fn(&Value) -> Option<T>) -> Option<Setting<T>> {
-        let setting = self.0.get(key)?;
-        Some(Setting {
-            value: read(&setting.value)?,
-            origin: setting.origin.clone(),
-        })
-    }
-}
-
-impl fmt::Debug for Section {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map()
-            .entries(self.0.iter().map(|(key, setting)| {
-                let value = if key == "api_key" {
-                    "[hidden]".to_owned()
-                } else {
-                    setting.value.to_string()
-                };
-                (key, value)
-            }))
-            .finish()
-    }
 }
 
 /// Reads the files of `folder`; a project without any has no settings. `agent_keys` are the names of agent settings
@@ -464,54 +312,6 @@ fn value_offset(content: &DeTable<'_>, wanted: &str, aliases: &[(&str, &str)]) -
             key == wanted || aliases.contains(&(key, wanted))
         })
         .map_or(0, |(_, value)| value.span().start)
-}
-
-/// What the value must be instead, if it does not fit.
-fn fits(kind: Kind, value: &Value) -> Result<(), String> {
-    let (fits, wanted) = match kind {
-        Kind::Text => (
-            value.as_str().is_some_and(|text| !text.trim().is_empty()),
-            "a string that is not empty".to_owned(),
-        ),
-        Kind::Switch => (value.is_boolean(), "true or false".to_owned()),
-        Kind::Whole(least) => (
-            value.as_i64().is_some_and(|number| number >= least),
-            format!("a whole number of at least {least}"),
-        ),
-        Kind::Positive => (
-            value.as_f64().is_some_and(|number| number > 0.0),
-            "a number above 0".to_owned(),
-        ),
-        Kind::Number => (value.is_number(), "a number".to_owned()),
-        Kind::Texts => {
-            let fits = match value {
-                Value::Array(items) => items.iter().all(Value::is_string),
-                other => other.is_string(),
-            };
-            (fits, "a list of strings".to_owned())
-        }
-        Kind::AgentType => {
-            let text = value.as_str().unwrap_or_default();
-            let near = suggest::did_you_mean(text, AGENT_TYPES.iter().copied());
-            (
-                AGENT_TYPES.contains(&text),
-                format!("one of {}{near}", AGENT_TYPES.join(", ")),
-            )
-        }
-        Kind::Platform => {
-            return if *value == Value::Bool(false) {
-                Ok(())
-            } else {
-                Err("needs HUD's platform, which this program does not use; remove it".to_owned())
-            };
-        }
-        Kind::AgentSetting => (true, String::new()),
-    };
-    if fits {
-        Ok(())
-    } else {
-        Err(format!("must be {wanted}"))
-    }
 }
 
 #[cfg(test)]
