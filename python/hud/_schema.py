@@ -224,8 +224,7 @@ class SchemaBuilder:
     def _named(self, kind: Any, build: abc.Callable[[], Schema]) -> Schema:
         if kind not in self._names:
             name = type_name(kind).rpartition(".")[2]
-            while name in self.defs:
-                name += "_"
+            name = self._free(name, ())
             self._names[kind] = name
             self.defs[name] = {}  # Reserved first, so that a recursive type finds itself.
             built = build()
@@ -293,9 +292,22 @@ class SchemaBuilder:
     def _adopt(self, schema: Schema) -> Schema:
         """Take over a foreign schema: its `$defs` join ours, generated titles go."""
         schema = _without_titles(schema)
-        for name, definition in schema.pop("$defs", {}).items():
-            self.defs.setdefault(name, definition)
-        return schema
+        definitions = schema.pop("$defs", {})
+        renamed: dict[str, str] = {}
+        for name, definition in definitions.items():
+            if self.defs.get(name, definition) != definition:
+                # Another type of the same name is here already.
+                renamed[f"#/$defs/{name}"] = f"#/$defs/{self._free(name, definitions)}"
+        for name, definition in definitions.items():
+            target = renamed.get(f"#/$defs/{name}", f"#/$defs/{name}").rpartition("/")[2]
+            self.defs[target] = _with_references(definition, renamed)
+        adopted: Schema = _with_references(schema, renamed)
+        return adopted
+
+    def _free(self, name: str, others: abc.Container[str]) -> str:
+        while name in self.defs or name in others:
+            name += "_"
+        return name
 
 
 def collections_deque() -> Any:
@@ -359,6 +371,17 @@ def _without_titles(schema: Any) -> Any:
         else:
             result[key] = _without_titles(value)
     return result
+
+
+def _with_references(schema: Any, renamed: dict[str, str]) -> Any:
+    if not renamed:
+        return schema
+    if isinstance(schema, dict):
+        return {
+            key: renamed.get(value, value) if key == "$ref" else _with_references(value, renamed)
+            for key, value in schema.items()
+        }
+    return [_with_references(item, renamed) for item in schema] if isinstance(schema, list) else schema
 
 
 def _mentions(schema: Any, reference: str) -> bool:
