@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::Judge;
 use crate::agent::ModelSource;
 use crate::environment::Environments;
 use crate::task::{AgentConfig, Task};
+use crate::util::backoff::Backoff;
 
 /// Bounds of one rollout.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,10 +32,10 @@ impl Default for Limits {
         Self {
             rollout_timeout: None,
             // Setting up may build fixtures or start services; a hung one should still end within a coffee break.
-            phase_timeout: Duration::from_secs(300),
-            tool_timeout: Duration::from_secs(120),
+            phase_timeout: Duration::from_mins(5),
+            tool_timeout: Duration::from_mins(2),
             // Thinking models take minutes for one answer.
-            model_timeout: Duration::from_secs(600),
+            model_timeout: Duration::from_mins(10),
             rollout_tokens: None,
         }
     }
@@ -52,6 +54,10 @@ pub struct Plan {
     pub group: u32,
     /// The model.
     pub model: ModelSource,
+    /// Makes model calls on behalf of graders; `None` refuses them.
+    pub judge: Option<Arc<Judge>>,
+    /// How failed model calls are made again.
+    pub retry: Backoff,
     /// The model as the user named it.
     pub model_name: String,
     /// The agent type.

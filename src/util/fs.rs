@@ -81,6 +81,12 @@ pub fn remove_dir_all_if_exists(path: &Path) -> Result<()> {
     }
 }
 
+/// Renames a file or folder.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to)
+        .with_context(|| format!("cannot rename `{}` to `{}`", from.display(), to.display()))
+}
+
 /// The entries of a folder, sorted by name.
 pub fn read_dir_sorted(path: &Path) -> Result<Vec<PathBuf>> {
     let mut entries = fs::read_dir(path)
@@ -117,7 +123,7 @@ pub fn tail(path: &Path, bytes: u64) -> String {
     let Ok(mut file) = File::open(path) else {
         return String::new();
     };
-    let length = file.metadata().map(|meta| meta.len()).unwrap_or(0);
+    let length = file.metadata().map_or(0, |meta| meta.len());
     if file
         .seek(SeekFrom::Start(length.saturating_sub(bytes)))
         .is_err()
