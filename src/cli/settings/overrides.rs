@@ -1,0 +1,298 @@
+//! `-c KEY=VALUE`: settings of the agent, typed by their key. Every one applies or is an error.
+
+use crate::cli::args::{AgentType, KeyValue};
+use crate::cli::failure::Failure;
+use crate::task::{AGENT_CONFIG_KEYS, AgentConfig, Steps};
+use crate::util::suggest::did_you_mean;
+
+use clap::ValueEnum;
+
+/// What `-c` set, in all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Overrides {
+    /// Settings of the agent.
+    pub(super) agent: AgentConfig,
+    /// `-c model=NAME`.
+    pub(super) model: Option<String>,
+    /// `-c base_url=URL`.
+    pub(super) base_url: Option<String>,
+    /// `TYPE.KEY` as typed, with its type: an error unless that is the agent's type.
+    scoped: Vec<(AgentType, String)>,
+}
+
+impl Overrides {
+    /// Reads all of them; a later one of the same key wins. All mistakes are reported at once.
+    pub(super) fn parse(pairs: &[KeyValue]) -> Result<Self, Failure> {
+        let mut overrides = Self::default();
+        let mut mistakes = Vec::new();
+        for pair in pairs {
+            if let Err(mistake) = overrides.set(pair) {
+                mistakes.push(format!("-c {}: {mistake}", pair.key));
+            }
+        }
+        if mistakes.is_empty() {
+            Ok(overrides)
+        } else {
+            Err(Failure::usage(mistakes.join("\n")))
+        }
+    }
+
+    /// An error when something was set for another type of agent.
+    pub(super) fn check_type(&self, agent_type: &str) -> Result<(), Failure> {
+        match self
+            .scoped
+            .iter()
+            .find(|(scope, _)| scope.as_str() != agent_type)
+        {
+            None => Ok(()),
+            Some((scope, key)) => Err(Failure::usage(format!(
+                "-c {key} does not apply: the agent is `{agent_type}`, not `{}`\nhint: leave `{}.` out to set it for any agent",
+                scope.as_str(),
+                scope.as_str(),
+            ))),
+        }
+    }
+
+    fn set(&mut self, KeyValue { key, value }: &KeyValue) -> Result<(), String> {
+        let name = match key.split_once('.') {
+            None => key.as_str(),
+            Some(("agent", name)) => name,
+            Some((scope, name)) => {
+                let scope = AgentType::from_str(scope, false).map_err(|_| {
+                    let types: Vec<&str> = types().collect();
+                    format!(
+                        "unknown type of agent `{scope}`{} (there are {})",
+                        did_you_mean(scope, types.iter().copied().chain(["agent"])),
+                        types.join(", ")
+                    )
+                })?;
+                self.scoped.push((scope, key.clone()));
+                name
+            }
+        };
+        match name {
+            "model" => self.model = Some(value.clone()),
+            "base_url" => self.base_url = Some(value.clone()),
+            _ => set(&mut self.agent, name, value)?,
+        }
+        Ok(())
+    }
+}
+
+fn types() -> impl Iterator<Item = &'static str> {
+    AgentType::value_variants()
+        .iter()
+        .map(|agent| agent.as_str())
+}
+
+/// Sets one key from text.
+fn set(config: &mut AgentConfig, key: &str, text: &str) -> Result<(), String> {
+    match key {
+        "max_steps" => config.max_steps = Some(steps(number(text, "a whole number")?)?),
+        "system_prompt" => config.system_prompt = Some(text.to_owned()),
+        "allowed_tools" => config.allowed_tools = Some(list(text)?),
+        "disallowed_tools" => config.disallowed_tools = Some(list(text)?),
+        "append_setup_output" | "append_setup_tool" => {
+            config.append_setup_output = Some(boolean(text)?);
+        }
+        "auto_respond" => config.auto_respond = Some(boolean(text)?),
+        "timeout_seconds" => config.timeout_seconds = Some(positive(text)?),
+        "tool_timeout_seconds" => config.tool_timeout_seconds = Some(positive(text)?),
+        "model_timeout_seconds" => config.model_timeout_seconds = Some(positive(text)?),
+        "max_tokens" => {
+            let tokens: u32 = number(text, "a whole number of at least 1")?;
+            if tokens == 0 {
+                return Err(format!("expected a whole number of at least 1, got `{text}`"));
+            }
+            config.max_tokens = Some(tokens);
+        }
+        "temperature" => config.temperature = Some(finite(text)?),
+        "top_p" => config.top_p = Some(finite(text)?),
+        _ => {
+            let keys = || AGENT_CONFIG_KEYS.iter().copied().chain(["model", "base_url"]);
+            return Err(format!(
+                "unknown setting `{key}`{} (there are {})",
+                did_you_mean(key, keys()),
+                keys().collect::<Vec<_>>().join(", ")
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A number of steps as typed: `-1` is no limit.
+pub(super) fn steps(number: i64) -> Result<Steps, String> {
+    match u32::try_from(number) {
+        Ok(number) if number > 0 => Ok(Steps::AtMost(number)),
+        _ if number == -1 => Ok(Steps::Unlimited),
+        _ => Err(format!(
+            "expected at least 1, or -1 for no limit, got {number}"
+        )),
+    }
+}
+
+fn number<T: std::str::FromStr>(text: &str, expected: &str) -> Result<T, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| format!("expected {expected}, got `{text}`"))
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    number::<f64>(text, "a number").and_then(|number| {
+        if number.is_finite() {
+            Ok(number)
+        } else {
+            Err(format!("expected a number, got `{text}`"))
+        }
+    })
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    finite(text).and_then(|number| {
+        if number > 0.0 {
+            Ok(number)
+        } else {
+            Err(format!("expected more than 0 seconds, got `{text}`"))
+        }
+    })
+}
+
+fn boolean(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err(format!("expected true or false, got `{text}`")),
+    }
+}
+
+/// A JSON list of strings, or names separated by commas.
+fn list(text: &str) -> Result<Vec<String>, String> {
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str(text)
+            .map_err(|error| format!("expected a JSON list of strings: {error}"));
+    }
+    Ok(text
+        .split(',')
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::failure::words;
+
+    fn parse(pairs: &[&str]) -> Result<Overrides, String> {
+        let pairs: Vec<KeyValue> = pairs.iter().map(|pair| pair.parse().unwrap()).collect();
+        Overrides::parse(&pairs).map_err(|failure| words(&failure).unwrap())
+    }
+
+    fn check(pairs: &[&str], expected: AgentConfig) {
+        assert_eq!(parse(pairs).unwrap().agent, expected, "{pairs:?}");
+    }
+
+    #[test]
+    fn each_key_has_its_type() {
+        let none = AgentConfig::default;
+        check(&[], none());
+        check(
+            &["max_steps=3"],
+            AgentConfig {
+                max_steps: Some(Steps::AtMost(3)),
+                ..none()
+            },
+        );
+        check(
+            &["max_steps=3", "agent.max_steps=-1"],
+            AgentConfig {
+                max_steps: Some(Steps::Unlimited),
+                ..none()
+            },
+        );
+        check(
+            &["system_prompt=be = brief"],
+            AgentConfig {
+                system_prompt: Some("be = brief".to_owned()),
+                ..none()
+            },
+        );
+        check(
+            &["allowed_tools=a, b*", r#"disallowed_tools=["c,d"]"#],
+            AgentConfig {
+                allowed_tools: Some(vec!["a".to_owned(), "b*".to_owned()]),
+                disallowed_tools: Some(vec!["c,d".to_owned()]),
+                ..none()
+            },
+        );
+        check(
+            &["append_setup_tool=yes", "auto_respond=false"],
+            AgentConfig {
+                append_setup_output: Some(true),
+                auto_respond: Some(false),
+                ..none()
+            },
+        );
+        check(
+            &[
+                "timeout_seconds=1.5",
+                "tool_timeout_seconds=2",
+                "model_timeout_seconds=3",
+            ],
+            AgentConfig {
+                timeout_seconds: Some(1.5),
+                tool_timeout_seconds: Some(2.0),
+                model_timeout_seconds: Some(3.0),
+                ..none()
+            },
+        );
+        check(
+            &["claude.max_tokens=10", "claude.temperature=0", "top_p=0.9"],
+            AgentConfig {
+                max_tokens: Some(10),
+                temperature: Some(0.0),
+                top_p: Some(0.9),
+                ..none()
+            },
+        );
+    }
+
+    #[test]
+    fn every_documented_key_can_be_set() {
+        for key in AGENT_CONFIG_KEYS {
+            let before = AgentConfig::default();
+            let mut after = before.clone();
+            let set = ["1", "true"]
+                .iter()
+                .any(|value| set(&mut after, key, value).is_ok());
+            assert!(set && after != before, "{key}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told_all_at_once() {
+        let error = parse(&["max_step=3", "clade.top_p=1", "top_p=high", "max_tokens=0"]).unwrap_err();
+        insta::assert_snapshot!(error, @r"
+        ");
+    }
+
+    #[test]
+    fn a_setting_of_another_agent_is_an_error() {
+        let overrides = parse(&["claude.top_p=1", "agent.top_p=1"]).unwrap();
+        assert!(overrides.check_type("claude").is_ok());
+        let error = words(&overrides.check_type("oracle").unwrap_err()).unwrap();
+        assert_eq!(
+            error,
+            "-c claude.top_p does not apply: the agent is `oracle`, not `claude`\nhint: leave `claude.` out to set it for any agent"
+        );
+    }
+
+    #[test]
+    fn model_and_base_url_may_be_set() {
+        let overrides = parse(&["claude.model=m", "base_url=http://x"]).unwrap();
+        assert_eq!(
+            (overrides.model.as_deref(), overrides.base_url.as_deref()),
+            (Some("m"), Some("http://x"))
+        );
+    }
+}
