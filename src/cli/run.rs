@@ -43,3 +43,47 @@ pub fn main() -> std::process::ExitCode {
     })
     .into()
 }
+
+/// Runs the program.
+pub fn run(invocation: &Invocation<'_>) -> ExitCode {
+    let cli = match Cli::try_parse_from(&invocation.arguments) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let printer = Printer::default();
+    match dispatch(cli, invocation, &printer) {
+        Ok(code) => code,
+        Err(failure) => {
+            if let Some(words) = words(&failure) {
+                printer.error(&words);
+            }
+            ExitCode::of_failure(&failure)
+        }
+    }
+}
+
+fn dispatch(cli: Cli, invocation: &Invocation<'_>, printer: &Printer) -> Result<ExitCode, Failure> {
+    match cli.command {
+        Command::Init(args) => commands::init::run(&args, printer),
+        Command::Completions(args) => commands::completions::run(args, printer),
+        Command::Man(args) => commands::man::run(&args, printer),
+        Command::Set(args) => {
+            let environment = (invocation.environment)();
+            let home = environment.get("HOME").map(std::path::Path::new);
+            commands::set::run(&args, home, printer)
+        }
+        Command::Eval(_) | Command::Scenario(_) => Err(Failure::usage("not wired")),
+    }
+}
+
+/// Prints help (to stdout, it was asked for) or what is wrong with the command line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let printer = Printer::default();
+    let text = error.render().to_string();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = printer.data(text.trim_end());
+        return ExitCode::Success;
+    }
+    printer.error(text.trim_end());
+    ExitCode::Usage
+}

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use include_dir::{Dir, include_dir};
+use minijinja::syntax::SyntaxConfig;
 use minijinja::{UndefinedBehavior, context};
 
 use crate::cli::args::{InitArgs, Template};
@@ -88,7 +89,11 @@ fn render(template: Template, name: &str) -> anyhow::Result<Vec<(PathBuf, String
         .get_dir(template.folder())
         .with_context(|| format!("the template `{}` is not in this build", template.folder()))?;
     let mut engine = minijinja::Environment::new();
-    engine.set_keep_trailing_newline(true);
+    engine.set_syntax(
+        SyntaxConfig::builder()
+            .keep_trailing_newline(true)
+            .build()?,
+    );
     // A misspelt variable in a template must fail a test, not leave a hole in a user's file.
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     let mut files = Vec::new();

@@ -59,11 +59,9 @@ impl Overrides {
             Some(("agent", name)) => name,
             Some((scope, name)) => {
                 let scope = AgentType::from_str(scope, false).map_err(|_| {
-                    let types: Vec<&str> = types().collect();
                     format!(
-                        "unknown type of agent `{scope}`{} (there are {})",
-                        did_you_mean(scope, types.iter().copied().chain(["agent"])),
-                        types.join(", ")
+                        "unknown type of agent `{scope}`{}",
+                        choices(scope, types().chain(["agent"]))
                     )
                 })?;
                 self.scoped.push((scope, key.clone()));
@@ -83,6 +81,15 @@ fn types() -> impl Iterator<Item = &'static str> {
     AgentType::value_variants()
         .iter()
         .map(|agent| agent.as_str())
+}
+
+/// The nearest of `names`, or all of them when none is near.
+fn choices<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    match did_you_mean(word, names.iter().copied()) {
+        nearest if nearest.is_empty() => format!("; there are {}", names.join(", ")),
+        nearest => nearest,
+    }
 }
 
 /// Sets one key from text.
@@ -109,12 +116,11 @@ fn set(config: &mut AgentConfig, key: &str, text: &str) -> Result<(), String> {
         "temperature" => config.temperature = Some(finite(text)?),
         "top_p" => config.top_p = Some(finite(text)?),
         _ => {
-            let keys = || AGENT_CONFIG_KEYS.iter().copied().chain(["model", "base_url"]);
-            return Err(format!(
-                "unknown setting `{key}`{} (there are {})",
-                did_you_mean(key, keys()),
-                keys().collect::<Vec<_>>().join(", ")
-            ));
+            let keys = AGENT_CONFIG_KEYS
+                .iter()
+                .copied()
+                .chain(["model", "base_url"]);
+            return Err(format!("unknown setting `{key}`{}", choices(key, keys)));
         }
     }
     Ok(())
@@ -271,8 +277,20 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_all_at_once() {
-        let error = parse(&["max_step=3", "clade.top_p=1", "top_p=high", "max_tokens=0"]).unwrap_err();
+        let error = parse(&[
+            "max_step=3",
+            "zzz=3",
+            "clade.top_p=1",
+            "top_p=high",
+            "max_tokens=0",
+        ])
+        .unwrap_err();
         insta::assert_snapshot!(error, @r"
+        -c max_step: unknown setting `max_step`; did you mean 'max_steps'?
+        -c zzz: unknown setting `zzz`; there are max_steps, system_prompt, allowed_tools, disallowed_tools, append_setup_output, append_setup_tool, auto_respond, timeout_seconds, tool_timeout_seconds, model_timeout_seconds, max_tokens, temperature, top_p, model, base_url
+        -c clade.top_p: unknown type of agent `clade`; did you mean 'claude'?
+        -c top_p: expected a number, got `high`
+        -c max_tokens: expected a whole number of at least 1, got `0`
         ");
     }
 

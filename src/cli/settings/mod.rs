@@ -1,0 +1,12 @@
+//! What was typed, together with files and environment variables: every value with where it came from.
+//!
+//! Order, highest first: the task's own `agent_config`, flag, environment variable, the task file's `agent:`, the project's `hud.toml`, the
+//! default. Starts nothing and prints nothing.
+
+mod overrides;
+mod platform;
+mod selection;
+#[cfg(test)]
+mod testing;
+
+pub(super) use selection::select;
