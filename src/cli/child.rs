@@ -41,9 +41,8 @@ pub(super) fn run(arguments: &[OsString]) -> (ExitCode, String) {
 }
 
 fn parse(arguments: &[OsString]) -> Result<(u32, &[OsString]), String> {
-    let usage = || {
-        "this command is hud's own; expected `__child --parent PID -- PROGRAM ARGS…`".to_owned()
-    };
+    let usage =
+        || "this command is hud's own; expected `__child --parent PID -- PROGRAM ARGS…`".to_owned();
     match arguments {
         [flag, parent, separator, command @ ..]
             if flag == "--parent" && separator == "--" && !command.is_empty() =>

@@ -80,7 +80,10 @@ fn dispatch(cli: Cli, invocation: &Invocation<'_>, printer: &Printer) -> Result<
 fn refuse(error: &clap::Error) -> ExitCode {
     let printer = Printer::default();
     let text = error.render().to_string();
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
         let _ = printer.data(text.trim_end());
         return ExitCode::Success;
     }

@@ -10,15 +10,15 @@ Examples:
   hud completions zsh > \"${fpath[1]}/_hud\"
   hud completions fish > ~/.config/fish/completions/hud.fish
   hud completions powershell >> $PROFILE")]
-pub struct CompletionsArgs {
+pub(in crate::cli) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
-    pub shell: Shell,
+    pub(in crate::cli) shell: Shell,
 }
 
 /// Shells with completions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Shell {
+pub(in crate::cli) enum Shell {
     /// Bash
     Bash,
     /// Zsh

@@ -13,23 +13,23 @@ Examples:
   hud init shop --template sqlite --dir ~/work
 
 The files are built in: no network is needed.")]
-pub struct InitArgs {
+pub(in crate::cli) struct InitArgs {
     /// Name of the environment and of the folder that is created
-    pub name: String,
+    pub(in crate::cli) name: String,
     /// What to start from
     #[arg(short, long, visible_alias = "preset", value_enum, default_value_t = Template::Blank)]
-    pub template: Template,
+    pub(in crate::cli) template: Template,
     /// Create the folder in here
     #[arg(short, long, value_name = "DIR", default_value = ".")]
-    pub dir: PathBuf,
+    pub(in crate::cli) dir: PathBuf,
     /// Overwrite files that exist
     #[arg(short, long)]
-    pub force: bool,
+    pub(in crate::cli) force: bool,
 }
 
 /// The built-in templates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Template {
+pub(in crate::cli) enum Template {
     /// One tool, one scenario
     Blank,
     /// Questions about facts that a tool can look up
@@ -42,7 +42,7 @@ pub enum Template {
 
 impl Template {
     /// Its folder in `templates/`.
-    pub fn folder(self) -> &'static str {
+    pub(in crate::cli) fn folder(self) -> &'static str {
         match self {
             Self::Blank => "blank",
             Self::Trivia => "trivia",

@@ -11,8 +11,8 @@ Examples:
   hud man | man -l -                  Read the page of hud
   hud man --dir ~/.local/share/man/man1
                                       Write a page for every command")]
-pub struct ManArgs {
+pub(in crate::cli) struct ManArgs {
     /// Write the pages of all commands into this folder instead of printing the page of hud
     #[arg(long, value_name = "DIR")]
-    pub dir: Option<PathBuf>,
+    pub(in crate::cli) dir: Option<PathBuf>,
 }

@@ -10,15 +10,15 @@ mod values;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-pub use completions::{CompletionsArgs, Shell};
-pub use eval::{EvalArgs, PlatformArgs};
-pub use init::{InitArgs, Template};
-pub use man::ManArgs;
-pub use scenario::{
+pub(super) use completions::{CompletionsArgs, Shell};
+pub(super) use eval::{EvalArgs, PlatformArgs};
+pub(super) use init::{InitArgs, Template};
+pub(super) use man::ManArgs;
+pub(super) use scenario::{
     AnswerArgs, GradeArgs, ListArgs, ScenarioArgs, ScenarioCommand, SetupArgs, TargetArgs,
 };
-pub use set::SetArgs;
-pub use values::{AgentType, KeyValue, Seconds};
+pub(super) use set::SetArgs;
+pub(super) use values::{AgentType, KeyValue, Seconds};
 
 /// The whole command line.
 #[derive(Clone, Debug, Parser)]
@@ -43,32 +43,32 @@ Exit codes: 0 all graded, 1 unexpected error, 2 usage or configuration, 3 some r
     disable_help_subcommand = true,
     max_term_width = 100
 )]
-pub struct Cli {
+pub(in crate::cli) struct Cli {
     /// What applies to every command.
     #[command(flatten)]
-    pub global: GlobalArgs,
+    pub(in crate::cli) global: GlobalArgs,
     /// The command.
     #[command(subcommand)]
-    pub command: Command,
+    pub(in crate::cli) command: Command,
 }
 
 /// Options of every command.
 #[derive(Clone, Copy, Debug, Default, Args)]
-pub struct GlobalArgs {
+pub(in crate::cli) struct GlobalArgs {
     /// Say more on stderr; twice (-vv) for debug logs
     #[arg(short, long, action = ArgAction::Count, global = true, display_order = 900)]
-    pub verbose: u8,
+    pub(in crate::cli) verbose: u8,
     /// The same as -vv
     #[arg(long, global = true, display_order = 901)]
-    pub very_verbose: bool,
+    pub(in crate::cli) very_verbose: bool,
     /// Only errors and results
     #[arg(short, long, global = true, conflicts_with_all = ["verbose", "very_verbose"], display_order = 902)]
-    pub quiet: bool,
+    pub(in crate::cli) quiet: bool,
 }
 
 /// The commands.
 #[derive(Clone, Debug, Subcommand)]
-pub enum Command {
+pub(in crate::cli) enum Command {
     /// Run tasks with an agent, grade them and report
     Eval(Box<EvalArgs>),
     /// Create an environment with tasks from a template

@@ -13,8 +13,8 @@ Examples:
 
 The file is readable by you alone. Environment variables and the project's .env win over it;
 environments never see what is in it.")]
-pub struct SetArgs {
+pub(in crate::cli) struct SetArgs {
     /// Variables to save
     #[arg(required = true, value_name = "KEY=VALUE")]
-    pub assignments: Vec<KeyValue>,
+    pub(in crate::cli) assignments: Vec<KeyValue>,
 }

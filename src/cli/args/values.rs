@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 /// The agent types: which wire protocol is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum AgentType {
+pub(in crate::cli) enum AgentType {
     /// Anthropic Messages.
     Claude,
     /// OpenAI.
@@ -26,7 +26,7 @@ pub enum AgentType {
 
 impl AgentType {
     /// The name in files, flags and reports.
-    pub fn as_str(self) -> &'static str {
+    pub(in crate::cli) fn as_str(self) -> &'static str {
         match self {
             Self::Claude => "claude",
             Self::Openai => "openai",
@@ -40,11 +40,11 @@ impl AgentType {
 
 /// `KEY=VALUE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyValue {
+pub(in crate::cli) struct KeyValue {
     /// Before the first `=`, trimmed.
-    pub key: String,
+    pub(in crate::cli) key: String,
     /// After it, as typed.
-    pub value: String,
+    pub(in crate::cli) value: String,
 }
 
 impl FromStr for KeyValue {
@@ -63,7 +63,7 @@ impl FromStr for KeyValue {
 
 /// A span of time: `90`, `1.5`, `90s`, `5m`, `1h`. Positive.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Seconds(pub Duration);
+pub(in crate::cli) struct Seconds(pub(in crate::cli) Duration);
 
 impl FromStr for Seconds {
     type Err = String;

@@ -32,7 +32,11 @@ pub(in crate::cli) fn run(args: &InitArgs, printer: &Printer) -> Result<ExitCode
         return Err(Failure::usage(format!(
             "{} already {}\nhint: choose another name, or overwrite with --force",
             existing.join(", "),
-            if existing.len() == 1 { "exists" } else { "exist" },
+            if existing.len() == 1 {
+                "exists"
+            } else {
+                "exist"
+            },
         )));
     }
 
@@ -69,7 +73,13 @@ fn check_name(name: &str) -> Result<(), Failure> {
     }
     let suggestion: String = name
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        })
         .collect();
     let suggestion = suggestion.trim_matches(|c: char| !c.is_ascii_alphabetic());
     let suggestion = if suggestion.is_empty() {
@@ -99,7 +109,10 @@ fn render(template: Template, name: &str) -> anyhow::Result<Vec<(PathBuf, String
     let mut files = Vec::new();
     let mut waiting = vec![folder];
     while let Some(dir) = waiting.pop() {
-        waiting.extend(dir.dirs().filter(|dir| !dir.path().ends_with("__pycache__")));
+        waiting.extend(
+            dir.dirs()
+                .filter(|dir| !dir.path().ends_with("__pycache__")),
+        );
         for file in dir.files() {
             let path = file.path().strip_prefix(folder.path())?;
             let text = file
@@ -141,8 +154,14 @@ mod tests {
                 .iter()
                 .map(|(path, _)| path.display().to_string())
                 .collect();
-            assert!(names.contains(&"env.py".to_owned()), "{template:?}: {names:?}");
-            assert!(names.contains(&"tasks.yaml".to_owned()), "{template:?}: {names:?}");
+            assert!(
+                names.contains(&"env.py".to_owned()),
+                "{template:?}: {names:?}"
+            );
+            assert!(
+                names.contains(&"tasks.yaml".to_owned()),
+                "{template:?}: {names:?}"
+            );
             for (path, text) in &files {
                 assert!(!text.contains("{{"), "{template:?}: {}", path.display());
                 assert!(text.ends_with('\n'), "{template:?}: {}", path.display());

@@ -39,7 +39,12 @@ fn pages() -> Result<Vec<(String, String)>, Failure> {
     let mut pages = Vec::new();
     let mut waiting = vec![root];
     while let Some(command) = waiting.pop() {
-        waiting.extend(command.get_subcommands().filter(|c| !c.is_hide_set()).cloned());
+        waiting.extend(
+            command
+                .get_subcommands()
+                .filter(|c| !c.is_hide_set())
+                .cloned(),
+        );
         let man = clap_mangen::Man::new(command);
         let mut page = Vec::new();
         man.render(&mut page)?;

@@ -15,7 +15,9 @@ pub(in crate::cli) fn run(
     printer: &Printer,
 ) -> Result<ExitCode, Failure> {
     let home = home.ok_or_else(|| {
-        Failure::usage("the home folder is unknown, so `~/.hud/.env` cannot be written\nhint: set HOME")
+        Failure::usage(
+            "the home folder is unknown, so `~/.hud/.env` cannot be written\nhint: set HOME",
+        )
     })?;
     for assignment in &args.assignments {
         check(assignment)?;
@@ -23,11 +25,17 @@ pub(in crate::cli) fn run(
     let folder = home.join(".hud");
     fs::create_dir_all(&folder).or_usage()?;
     let path = folder.join(".env");
-    let old = fs::read_to_string_if_exists(&path).or_usage()?.unwrap_or_default();
+    let old = fs::read_to_string_if_exists(&path)
+        .or_usage()?
+        .unwrap_or_default();
     // The temporary file behind an atomic write is created with mode 0600 and keeps it: nobody else can read the keys, at any moment.
     fs::write_atomic(&path, merged(&old, &args.assignments)).or_usage()?;
     let names: Vec<&str> = args.assignments.iter().map(|a| a.key.as_str()).collect();
-    printer.note(&format!("saved {} in `{}`", names.join(", "), path.display()));
+    printer.note(&format!(
+        "saved {} in `{}`",
+        names.join(", "),
+        path.display()
+    ));
     Ok(ExitCode::Success)
 }
 
@@ -40,7 +48,9 @@ fn check(assignment: &KeyValue) -> Result<(), Failure> {
         )));
     }
     if value.contains(['\n', '\r', '\0']) {
-        return Err(Failure::usage(format!("the value of {key} spans several lines")));
+        return Err(Failure::usage(format!(
+            "the value of {key} spans several lines"
+        )));
     }
     if value.contains('\'') && value.contains('"') {
         return Err(Failure::usage(format!(
@@ -97,13 +107,19 @@ mod tests {
     #[test]
     fn other_lines_stay() {
         let check = |old: &str, assignments: &[&str], expected: &str| {
-            let assignments: Vec<KeyValue> =
-                assignments.iter().map(|text| text.parse().unwrap()).collect();
+            let assignments: Vec<KeyValue> = assignments
+                .iter()
+                .map(|text| text.parse().unwrap())
+                .collect();
             assert_eq!(merged(old, &assignments), expected);
         };
         check("", &["A=1"], "A=1\n");
         check("# mine\nA=0\nB=2\n", &["A=1"], "# mine\nA=1\nB=2\n");
-        check("A=0\nB=2\nexport A=3", &["A=1", "C=x y"], "A=1\nB=2\nC='x y'\n");
+        check(
+            "A=0\nB=2\nexport A=3",
+            &["A=1", "C=x y"],
+            "A=1\nB=2\nC='x y'\n",
+        );
         check("AB=1\n", &["A=it's"], "AB=1\nA=\"it's\"\n");
     }
 

@@ -3,6 +3,7 @@
 //! Order, highest first: the task's own `agent_config`, flag, environment variable, the task file's `agent:`, the project's `hud.toml`, the
 //! default. Starts nothing and prints nothing.
 
+mod agent_layers;
 mod overrides;
 mod platform;
 mod selection;

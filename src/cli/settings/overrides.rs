@@ -109,7 +109,9 @@ fn set(config: &mut AgentConfig, key: &str, text: &str) -> Result<(), String> {
         "max_tokens" => {
             let tokens: u32 = number(text, "a whole number of at least 1")?;
             if tokens == 0 {
-                return Err(format!("expected a whole number of at least 1, got `{text}`"));
+                return Err(format!(
+                    "expected a whole number of at least 1, got `{text}`"
+                ));
             }
             config.max_tokens = Some(tokens);
         }
