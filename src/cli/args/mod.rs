@@ -66,6 +66,17 @@ pub(in crate::cli) struct GlobalArgs {
     pub(in crate::cli) quiet: bool,
 }
 
+impl GlobalArgs {
+    /// 0, 1 or 2.
+    pub(in crate::cli) fn verbosity(self) -> u8 {
+        if self.very_verbose {
+            2
+        } else {
+            self.verbose.min(2)
+        }
+    }
+}
+
 /// The commands.
 #[derive(Clone, Debug, Subcommand)]
 pub(in crate::cli) enum Command {

@@ -41,7 +41,7 @@ impl Source {
 }
 
 /// The flag that sets `key`.
-fn flag(key: &str) -> String {
+pub(super) fn flag(key: &str) -> String {
     let name = match key {
         "tool_timeout_seconds" => "tool-timeout".to_owned(),
         "model_timeout_seconds" => "model-timeout".to_owned(),

@@ -4,9 +4,12 @@
 //! default. Starts nothing and prints nothing.
 
 mod agent_layers;
+mod eval;
+mod file_settings;
 mod overrides;
 mod platform;
 mod selection;
+mod show;
 #[cfg(test)]
 mod testing;
 
