@@ -417,3 +417,6 @@ pub enum RunEvent {
     /// The last event.
     JobFinished(JobSummary),
 }
+
+#[cfg(test)]
+pub(crate) mod samples;

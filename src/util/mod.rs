@@ -5,3 +5,4 @@ pub mod fs;
 pub mod suggest;
 pub mod text;
 pub mod time;
+pub mod yaml;
