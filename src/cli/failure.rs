@@ -5,6 +5,7 @@ use std::io;
 use anyhow::Error;
 
 use crate::environment::EnvironmentError;
+use crate::ui::OutputError;
 
 /// A command could not do what it was asked to.
 #[derive(Debug)]
@@ -30,12 +31,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let broken_pipe = error.chain().any(|cause| {
-            cause
-                .downcast_ref::<io::Error>()
-                .is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
-        });
-        if broken_pipe {
+        if OutputError::is_broken_pipe(&error) {
             Self::BrokenPipe
         } else {
             Self::Unexpected(error)
@@ -45,6 +41,12 @@ impl From<Error> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Self {
         Error::from(error).into()
     }
 }
@@ -73,7 +75,9 @@ pub(super) fn words(failure: &Failure) -> Option<String> {
         Failure::Usage(error) | Failure::Environment(error) => Some(format!("{error:#}")),
         Failure::Unexpected(error) => {
             // A refusal of the operating system (disk full, permission) is no bug of ours.
-            let from_system = error.chain().any(<dyn std::error::Error>::is::<io::Error>);
+            let from_system = error
+                .chain()
+                .any(|cause| cause.is::<io::Error>() || cause.is::<OutputError>());
             Some(if from_system {
                 format!("{error:#}")
             } else {
@@ -114,7 +118,7 @@ mod tests {
         );
         check(
             Failure::from(
-                Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing"),
+                Error::from(OutputError::BrokenPipe).context("writing"),
             ),
             None,
         );

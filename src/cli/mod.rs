@@ -13,8 +13,11 @@
 mod args;
 mod child;
 mod commands;
+mod context;
 mod exit_code;
 mod failure;
+mod interrupt;
+mod logging;
 mod run;
 mod settings;
 

@@ -52,7 +52,7 @@ pub(in crate::cli) fn run(args: &InitArgs, printer: &Printer) -> Result<ExitCode
         .iter()
         .map(|(path, _)| path.display().to_string())
         .collect();
-    printer.note(&format!(
+    printer.talk(&format!(
         "created `{}`: {}\n\nnext:\n  cd {}\n  hud eval --model oracle              # play each task's own solution: no key needed\n  \
          hud eval --model claude-sonnet-4-6   # needs ANTHROPIC_API_KEY; see `hud eval --help` for other models",
         folder.display(),

@@ -22,7 +22,7 @@ pub(in crate::cli) fn run(args: &ManArgs, printer: &Printer) -> Result<ExitCode,
             for (name, page) in &pages {
                 fs::write(&folder.join(name), page).or_usage()?;
             }
-            printer.note(&format!(
+            printer.talk(&format!(
                 "{} pages written to `{}`",
                 pages.len(),
                 folder.display()

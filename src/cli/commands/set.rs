@@ -31,7 +31,7 @@ pub(in crate::cli) fn run(
     // The temporary file behind an atomic write is created with mode 0600 and keeps it: nobody else can read the keys, at any moment.
     fs::write_atomic(&path, merged(&old, &args.assignments)).or_usage()?;
     let names: Vec<&str> = args.assignments.iter().map(|a| a.key.as_str()).collect();
-    printer.note(&format!(
+    printer.talk(&format!(
         "saved {} in `{}`",
         names.join(", "),
         path.display()
