@@ -4,11 +4,16 @@
 //! speak the scenario convention (see `DESIGN` §3) whatever they are: a fork of a Python worker, a process, a server.
 
 mod api;
-pub mod connection;
+mod connection;
 mod environments;
+mod legacy;
+mod scenario;
+mod session;
+mod visibility;
 
 pub use api::{
     Argument, Description, EnvironmentError, Prompt, ResourceInfo, Sampler, SamplingAnswer,
     SamplingRequest, ScenarioInfo,
 };
-pub use environments::Environments;
+pub use environments::{EnvironmentOptions, Environments, missing_variables};
+pub use session::{STOP, Session, SessionOptions};

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::Judge;
 use crate::agent::ModelSource;
+use crate::util::backoff::Backoff;
 use crate::environment::Environments;
 use crate::task::{AgentConfig, Task};
 
@@ -52,6 +54,10 @@ pub struct Plan {
     pub group: u32,
     /// The model.
     pub model: ModelSource,
+    /// Makes model calls on behalf of graders; `None` refuses them.
+    pub judge: Option<Arc<Judge>>,
+    /// How failed model calls are made again.
+    pub retry: Backoff,
     /// The model as the user named it.
     pub model_name: String,
     /// The agent type.

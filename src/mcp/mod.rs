@@ -1,1 +1,19 @@
-//! (placeholder)
+//! MCP: the only place that names `rmcp`.
+//!
+//! [`Client`] speaks to one server over any transport and answers in our own vocabulary. It knows nothing of scenarios, environments or
+//! agents; `environment` builds those on it.
+
+mod client;
+mod convert;
+mod error;
+mod handler;
+mod line_transport;
+mod sse_transport;
+
+pub use client::{
+    Client, HttpOptions, PromptInfo, PromptResult, ServerIdentity, tool_from_json,
+    tool_result_json, tools_json,
+};
+pub use error::McpError;
+pub use handler::ClientEvents;
+pub use line_transport::{LineDiagnostics, MAX_LINE};

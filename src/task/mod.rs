@@ -2,9 +2,11 @@
 
 mod agent_config;
 mod environment_spec;
+pub mod file;
 mod identity;
 mod model;
 
+pub use crate::util::diagnostic::{Diagnostic as TaskError, Diagnostics as TaskErrors, Location};
 pub use agent_config::{AGENT_CONFIG_KEYS, AgentConfig, Steps};
 pub use environment_spec::{ConnectionSpec, EnvironmentSpec, Workdir};
-pub use model::{Invocation, Location, Solution, Task};
+pub use model::{Invocation, Solution, Task};

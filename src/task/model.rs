@@ -1,21 +1,8 @@
 //! A task, whatever file and generation it came from.
 
-use std::path::PathBuf;
-
 use serde_json::{Map, Value};
 
-use super::{AgentConfig, EnvironmentSpec};
-
-/// Where in a file something stands, for messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Location {
-    /// The file as the user named it.
-    pub file: PathBuf,
-    /// From 1; 0 when the format has no positions (Python files).
-    pub line: usize,
-    /// From 1; 0 when the format has no positions.
-    pub column: usize,
-}
+use super::{AgentConfig, EnvironmentSpec, Location};
 
 /// A tool call written in a task file: setup, evaluation or a solution's step.
 #[derive(Clone, Debug, PartialEq)]

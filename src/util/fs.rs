@@ -81,6 +81,12 @@ pub fn remove_dir_all_if_exists(path: &Path) -> Result<()> {
     }
 }
 
+/// Renames a file or folder.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to)
+        .with_context(|| format!("cannot rename `{}` to `{}`", from.display(), to.display()))
+}
+
 /// The entries of a folder, sorted by name.
 pub fn read_dir_sorted(path: &Path) -> Result<Vec<PathBuf>> {
     let mut entries = fs::read_dir(path)

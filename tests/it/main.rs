@@ -1,1 +1,13 @@
-//! The one integration binary.
+//! The one integration binary: a module for each thing that is tested from outside.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test stops at what it did not expect, starts programs, writes files and says aloud what it skips"
+)]
+
+mod standin;
+mod support;
+mod tidy;

@@ -1,0 +1,2 @@
+//! A model server for load tests.
+fn main() {}

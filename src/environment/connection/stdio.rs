@@ -1,0 +1,148 @@
+//! A program that speaks MCP on its stdin and stdout, started once for each session.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::process::Child;
+
+use crate::mcp::{Client, ClientEvents, LineDiagnostics, McpError};
+use crate::util::process::{self, Program};
+use crate::util::{fs, text};
+
+use super::worker::with_log;
+
+/// How long a program may take to end after its stdin closed, before it is asked with SIGTERM, and then killed.
+const ASK: Duration = Duration::from_secs(2);
+const TERM: Duration = Duration::from_secs(3);
+
+/// A running server program.
+pub(in crate::environment) struct StdioServer {
+    child: tokio::sync::Mutex<Child>,
+    log: PathBuf,
+    diagnostics: LineDiagnostics,
+    program: String,
+}
+
+/// How to start a server program.
+pub(in crate::environment) struct StdioOptions<'a> {
+    /// Program and arguments.
+    pub(in crate::environment) command: &'a [String],
+    /// Its whole environment.
+    pub(in crate::environment) env: BTreeMap<String, String>,
+    /// Its working directory.
+    pub(in crate::environment) cwd: PathBuf,
+    /// The `hud` binary, see [`process`].
+    pub(in crate::environment) wrapper: Option<PathBuf>,
+    /// Where its stderr goes.
+    pub(in crate::environment) log: PathBuf,
+    /// How long it may take to answer `initialize`.
+    pub(in crate::environment) timeout: Duration,
+}
+
+impl StdioServer {
+    /// Starts the program and initialises MCP.
+    pub(in crate::environment) async fn start(
+        options: StdioOptions<'_>,
+        events: Arc<dyn ClientEvents>,
+    ) -> Result<(Self, Client), String> {
+        let Some((name, args)) = options.command.split_first() else {
+            return Err("the command of the environment is empty".to_owned());
+        };
+        let path = options.env.get("PATH").map(String::as_str);
+        let relative = options.cwd.join(name);
+        let program = if name.contains('/') && relative.is_file() {
+            relative
+        } else {
+            process::find(name, path).ok_or_else(|| {
+                format!("there is no program `{name}`\nhint: give its path, or put it on the PATH")
+            })?
+        };
+        let mut child = process::spawn_piped(
+            &Program {
+                program: program.into(),
+                args: args.iter().map(Into::into).collect(),
+                env: options.env,
+                cwd: options.cwd,
+                wrapper: options.wrapper,
+            },
+            &options.log,
+        )
+        .await
+        .map_err(|error| format!("{error:#}"))?;
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(format!("`{name}` has no pipes"));
+        };
+        let diagnostics = LineDiagnostics::default();
+        let server = Self {
+            child: tokio::sync::Mutex::new(child),
+            log: options.log,
+            diagnostics: diagnostics.clone(),
+            program: options.command.join(" "),
+        };
+        let connect = Client::over_stream(stdout, stdin, events, diagnostics);
+        let outcome = tokio::time::timeout(options.timeout, connect)
+            .await
+            .unwrap_or(Err(McpError::Timeout {
+                after: options.timeout,
+            }));
+        match outcome {
+            Ok(client) => Ok((server, client)),
+            Err(error) => {
+                let message = format!(
+                    "`{}` did not start as an MCP server: {error}",
+                    server.program
+                );
+                let message = server.explain(&message).await;
+                server.close().await;
+                Err(message)
+            }
+        }
+    }
+
+    /// `message` with what is known of the program's end: its exit status, what it wrote on stdout, its log.
+    pub(in crate::environment) async fn explain(&self, message: &str) -> String {
+        let mut message = message.to_owned();
+        let status = {
+            let mut child = self.child.lock().await;
+            tokio::time::timeout(Duration::from_millis(500), child.wait())
+                .await
+                .ok()
+                .and_then(Result::ok)
+        };
+        if let Some(status) = status {
+            message.push_str(&format!("\nthe program ended with {status}"));
+        }
+        if let Some(sentence) = self.diagnostics.sentence() {
+            message.push_str(&format!("\n{sentence}"));
+        }
+        with_log(&message, &text::strip_control(&fs::tail(&self.log, 1500)))
+    }
+
+    /// Waits for the end, asks, kills. The client must have been closed, which closes the program's stdin.
+    pub(in crate::environment) async fn close(&self) {
+        let mut child = self.child.lock().await;
+        if tokio::time::timeout(ASK, child.wait()).await.is_ok() {
+            return;
+        }
+        if let Some(pid) = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(rustix::process::Pid::from_raw)
+        {
+            // The whole group: a server started through a launcher must not survive it.
+            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::TERM);
+            if tokio::time::timeout(TERM, child.wait()).await.is_ok() {
+                return;
+            }
+            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+        }
+        let _ = child.kill().await;
+    }
+}
+
+/// The folder in which a command runs: its own, else that of the file that names it.
+pub(in crate::environment) fn working_directory(cwd: Option<&Path>, default: &Path) -> PathBuf {
+    cwd.unwrap_or(default).to_owned()
+}

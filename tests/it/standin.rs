@@ -1,0 +1,1 @@
+//! The provider stand-in, tested against the official Python SDKs and with requests that are wrong on purpose.
