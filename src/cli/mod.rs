@@ -17,9 +17,12 @@ mod context;
 mod exit_code;
 mod failure;
 mod interrupt;
+mod job;
 mod logging;
 mod run;
+mod scenario_text;
 mod settings;
+mod target;
 
 pub use child::CHILD_COMMAND;
 pub use exit_code::ExitCode;

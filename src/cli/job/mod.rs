@@ -1,0 +1,12 @@
+//! From settings to a job that can run: tasks, model, environments, each checked before the next costs anything.
+
+mod checks;
+mod model;
+mod record;
+mod running;
+mod source;
+
+pub(super) use model::{judge, resolve as resolve_model};
+pub(super) use record::record;
+pub(super) use running::Job;
+pub(super) use source::Source;
