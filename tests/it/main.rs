@@ -8,6 +8,9 @@
     reason = "a test stops at what it did not expect, starts programs, writes files and says aloud what it skips"
 )]
 
+mod engine;
+mod interop;
+mod lifecycle;
 mod standin;
 mod support;
 mod tidy;
