@@ -1,5 +1,7 @@
 //! The settings of an agent that a task, a task file or a flag may set.
 
+use serde_json::{Map, Value, json};
+
 /// How many model calls a rollout may make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Steps {
@@ -75,5 +77,31 @@ impl AgentConfig {
             temperature: self.temperature.or(lower.temperature),
             top_p: self.top_p.or(lower.top_p),
         }
+    }
+
+    /// The settings that are set, under the names of task files.
+    pub fn to_json(&self) -> Map<String, Value> {
+        let steps = self.max_steps.map(|steps| match steps {
+            Steps::AtMost(steps) => i64::from(steps),
+            Steps::Unlimited => -1,
+        });
+        [
+            ("max_steps", json!(steps)),
+            ("system_prompt", json!(self.system_prompt)),
+            ("allowed_tools", json!(self.allowed_tools)),
+            ("disallowed_tools", json!(self.disallowed_tools)),
+            ("append_setup_output", json!(self.append_setup_output)),
+            ("auto_respond", json!(self.auto_respond)),
+            ("timeout_seconds", json!(self.timeout_seconds)),
+            ("tool_timeout_seconds", json!(self.tool_timeout_seconds)),
+            ("model_timeout_seconds", json!(self.model_timeout_seconds)),
+            ("max_tokens", json!(self.max_tokens)),
+            ("temperature", json!(self.temperature)),
+            ("top_p", json!(self.top_p)),
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
     }
 }

@@ -5,6 +5,7 @@ mod environment_spec;
 pub mod file;
 mod identity;
 mod model;
+mod slug;
 
 pub use crate::util::diagnostic::{Diagnostic as TaskError, Diagnostics as TaskErrors, Location};
 pub use agent_config::{AGENT_CONFIG_KEYS, AgentConfig, Steps};

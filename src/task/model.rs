@@ -1,6 +1,8 @@
 //! A task, whatever file and generation it came from.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
 
 use super::{AgentConfig, EnvironmentSpec, Location};
 
@@ -53,6 +55,8 @@ pub struct Task {
     pub runtime_config: Option<Value>,
     /// Where it was written.
     pub location: Location,
+    /// Where each of `args` was written.
+    pub arg_locations: BTreeMap<String, Location>,
 }
 
 impl Task {
@@ -60,5 +64,48 @@ impl Task {
     /// given. Never connection settings, secrets or the row number, so that the same task is recognised in another run.
     pub fn identity(&self) -> String {
         super::identity::of(self)
+    }
+
+    /// The task for the run directory: everything but the solution (an agent may be able to read that folder) and what may be secret in the
+    /// connection. Absent fields are left out.
+    pub fn to_record(&self) -> Value {
+        let calls = |calls: &[Invocation]| calls.iter().map(Invocation::to_json).collect();
+        let mut record = Map::new();
+        let mut put = |key: &str, value: Value| {
+            if !is_nothing(&value) {
+                record.insert(key.to_owned(), value);
+            }
+        };
+        put("slug", json!(self.slug));
+        put("identity", json!(self.identity()));
+        put("scenario", json!(self.scenario));
+        put("args", json!(self.args));
+        put("prompt", json!(self.prompt));
+        put("setup", calls(&self.setup));
+        put("evaluate", calls(&self.evaluate));
+        put("agent_config", Value::Object(self.agent.to_json()));
+        put("metadata", json!(self.metadata));
+        put("columns", json!(self.columns));
+        put("runtime_config", json!(self.runtime_config));
+        put("env", self.env.to_record());
+        put("location", json!(self.location.to_string()));
+        Value::Object(record)
+    }
+}
+
+impl Invocation {
+    /// `{"name": …, "arguments": {…}}`.
+    pub fn to_json(&self) -> Value {
+        json!({"name": self.name, "arguments": self.arguments})
+    }
+}
+
+/// Null, and containers without content.
+pub(super) fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }

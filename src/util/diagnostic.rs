@@ -136,7 +136,7 @@ mod tests {
             location: Location {
                 file: "tasks.yaml".into(),
                 line,
-                column: line.min(7),
+                column: if line == 0 { 0 } else { 7 },
             },
             message: message.to_owned(),
         }
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn errors_print_in_the_order_of_the_file_and_are_counted() {
         let one = Diagnostics::new(vec![error(3, "bad")]);
-        assert_eq!(one.to_string(), "tasks.yaml:3:3: bad");
+        assert_eq!(one.to_string(), "tasks.yaml:3:7: bad");
         let two = Diagnostics::new(vec![error(14, "b"), error(0, "a")]);
         assert_eq!(
             two.to_string(),
