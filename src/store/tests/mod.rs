@@ -262,7 +262,8 @@ fn of_several_attempts_the_last_counts() {
         .unwrap();
     let mut again: Value = serde_json::from_str(line).unwrap();
     again["outcome"] = serde_json::json!({"kind": "graded", "reward": 0.5, "done": true});
-    journal.push_str(&format!("{again}\n"));
+    journal.push_str(&again.to_string());
+    journal.push('\n');
     fs::write(&path.join("journal.jsonl"), journal).unwrap();
     let ended = Run::read(&path).unwrap().ended();
     assert_eq!(ended.len(), endings().len());

@@ -1,0 +1,80 @@
+//! Colours by meaning, and widths as a terminal counts them.
+
+use console::Style;
+
+/// What a colour says. Everything must be readable without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// It worked.
+    Good,
+    /// It failed.
+    Bad,
+    /// It is not as asked for.
+    Warning,
+    /// Less important.
+    Dim,
+    /// More important.
+    Strong,
+    /// A name, a hint.
+    Accent,
+}
+
+/// Colours text, or leaves it alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paint {
+    pub(super) is_on: bool,
+}
+
+impl Paint {
+    /// Leaves everything alone.
+    pub const PLAIN: Self = Self { is_on: false };
+
+    /// `text` in a tone.
+    pub fn tone(self, tone: Tone, text: &str) -> String {
+        if !self.is_on || text.is_empty() {
+            return text.to_owned();
+        }
+        let style = Style::new().force_styling(true);
+        let style = match tone {
+            Tone::Good => style.green(),
+            Tone::Bad => style.red(),
+            Tone::Warning => style.yellow(),
+            Tone::Dim => style.dim(),
+            Tone::Strong => style.bold(),
+            Tone::Accent => style.cyan(),
+        };
+        style.apply_to(text).to_string()
+    }
+}
+
+/// The columns that `text` takes on a terminal: two for a wide character, none for a colour.
+pub fn width_of(text: &str) -> usize {
+    console::measure_text_width(text)
+}
+
+/// `text` in at most `width` columns, cut with `…`.
+pub fn fit(text: &str, width: usize) -> String {
+    console::truncate_str(text, width, "…").into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_is_off_or_on() {
+        assert_eq!(Paint::PLAIN.tone(Tone::Good, "x"), "x");
+        assert_eq!(
+            Paint { is_on: true }.tone(Tone::Good, "x"),
+            "\u{1b}[32mx\u{1b}[0m"
+        );
+        assert_eq!(Paint { is_on: true }.tone(Tone::Good, ""), "");
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        assert_eq!(width_of("日本"), 4);
+        assert_eq!(fit("日本語", 5), "日本…");
+        assert_eq!(fit("abc", 3), "abc");
+    }
+}
