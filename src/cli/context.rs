@@ -61,6 +61,32 @@ impl<'a> Context<'a> {
         Some(cache.join("hud"))
     }
 
+    /// stub
+    pub(super) fn variables(&self) -> Result<crate::config::Variables, Failure> {
+        Ok(crate::config::Variables { vars: self.environment.clone() })
+    }
+
+    /// What environments are started with.
+    pub(super) fn environment_options(
+        &self,
+        variables: &crate::config::Variables,
+        python: Option<PathBuf>,
+        logs: PathBuf,
+        startup_timeout: std::time::Duration,
+    ) -> Result<crate::environment::EnvironmentOptions, Failure> {
+        Ok(crate::environment::EnvironmentOptions {
+            variables: variables.vars.clone(),
+            secrets: BTreeMap::new(),
+            python,
+            cache: self.cache(),
+            wrapper: self.program.clone(),
+            // A worker runs in the folder of its environment, so relative paths would lead elsewhere.
+            logs: std::path::absolute(logs)?,
+            folder: std::path::absolute(".")?,
+            startup_timeout,
+        })
+    }
+
     /// A runtime for the commands that talk to anything.
     pub(super) fn runtime(&self) -> Result<tokio::runtime::Runtime, Failure> {
         Ok(tokio::runtime::Builder::new_multi_thread()

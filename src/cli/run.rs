@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::ui::{Options, Printer, StdoutMode, Terminal, Verbosity};
+use crate::ui::{Options, Paint, Printer, StdoutMode, Terminal, Verbosity};
 
 use super::args::{Cli, Command};
 use super::context::{Context, options};
@@ -90,7 +90,7 @@ fn answer(error: &clap::Error, invocation: &Invocation<'_>) -> ExitCode {
     ));
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let text = if printer.stdout_paint().is_on {
+            let text = if printer.stdout_paint() != Paint::PLAIN {
                 error.render().ansi().to_string()
             } else {
                 error.render().to_string()

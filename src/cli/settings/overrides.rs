@@ -9,7 +9,7 @@ use clap::ValueEnum;
 
 /// What `-c` set, in all.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Overrides {
+pub(in crate::cli) struct Overrides {
     /// Settings of the agent.
     pub(super) agent: AgentConfig,
     /// `-c model=NAME`.
@@ -38,7 +38,7 @@ impl Overrides {
     }
 
     /// An error when something was set for another type of agent.
-    pub(super) fn check_type(&self, agent_type: &str) -> Result<(), Failure> {
+    pub(in crate::cli) fn check_type(&self, agent_type: &str) -> Result<(), Failure> {
         match self
             .scoped
             .iter()
