@@ -121,6 +121,9 @@ pub(in crate::cli) struct EvalArgs {
     /// Time of a whole rollout, such as 90, 90s, 5m or 1h; the state is then graded [default: none]
     #[arg(long, value_name = "TIME", help_heading = "Limits")]
     pub(in crate::cli) rollout_timeout: Option<Seconds>,
+    /// Time of each other phase of a rollout: connect, setup, grade [default: 5m]
+    #[arg(long, value_name = "TIME", help_heading = "Limits")]
+    pub(in crate::cli) phase_timeout: Option<Seconds>,
     /// Time of one tool call [default: 2m]
     #[arg(long, value_name = "TIME", help_heading = "Limits")]
     pub(in crate::cli) tool_timeout: Option<Seconds>,

@@ -16,6 +16,9 @@ pub(in crate::cli) enum AgentType {
     Operator,
     /// Google Gemini.
     Gemini,
+    /// Gemini's computer use.
+    #[value(name = "gemini_cua", alias = "gemini-cua")]
+    GeminiCua,
     /// Chat Completions of any server.
     #[value(name = "openai_compatible", alias = "openai-compatible")]
     OpenaiCompatible,
@@ -32,6 +35,7 @@ impl AgentType {
             Self::Openai => "openai",
             Self::Operator => "operator",
             Self::Gemini => "gemini",
+            Self::GeminiCua => "gemini_cua",
             Self::OpenaiCompatible => "openai_compatible",
             Self::Oracle => "oracle",
         }

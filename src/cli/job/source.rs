@@ -99,7 +99,7 @@ impl Source {
         match self {
             Self::Read { file, .. } => file.agent_origin.clone().map(|origin| Layer {
                 config: file.agent.clone(),
-                source: LayerSource::One(Origin::TaskFile(origin)),
+                source: LayerSource::Below(Origin::TaskFile(origin)),
             }),
             Self::Python { .. } => None,
         }

@@ -1,14 +1,18 @@
 //! The agent's settings, layer by layer: each key comes from the highest layer that sets it.
 
-use crate::config::{Origin, Setting};
-use crate::task::{AgentConfig, Steps, Task};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::config::Origin;
+use crate::task::{AgentConfig, Task};
 
 /// One layer.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct Layer {
     /// What it sets.
     pub(in crate::cli) config: AgentConfig,
-    /// Where a key of it was written.
+    /// Where it was written.
     pub(in crate::cli) source: Source,
 }
 
@@ -19,24 +23,39 @@ pub(in crate::cli) enum Source {
     Flags,
     /// `-c KEY=VALUE`.
     Overrides,
-    /// Anything that has one origin for all keys.
-    One(Origin),
+    /// `--full`.
+    Full,
+    /// One place for all keys: a task file's `agent:`, the defaults.
+    Below(Origin),
+    /// A place for each key: a section of `hud.toml`.
+    Keys(BTreeMap<String, Origin>),
 }
 
 impl Source {
-    fn origin(&self, key: &str) -> Origin {
+    /// What was typed to set `key` to `value`; `None` when it was not typed.
+    fn typed(&self, key: &str, value: &str) -> Option<String> {
         match self {
-            Self::Flags => Origin::Flag(flag(key)),
-            Self::Overrides => Origin::Flag(format!("-c {key}")),
-            Self::One(origin) => origin.clone(),
+            Self::Flags => Some(match value {
+                "true" => flag(key),
+                "false" => flag(key).replace("--", "--no-"),
+                _ => format!("{} {value}", flag(key)),
+            }),
+            Self::Overrides => Some(format!("-c {key}={value}")),
+            Self::Full => Some("--full".to_owned()),
+            Self::Below(_) | Self::Keys(_) => None,
         }
     }
 
-    fn is_typed(&self) -> bool {
-        matches!(
-            self,
-            Self::Flags | Self::Overrides | Self::One(Origin::Flag(_))
-        )
+    fn label(&self, key: &str) -> String {
+        match self {
+            Self::Flags => format!("flag {}", flag(key)),
+            Self::Overrides => format!("flag -c {key}"),
+            Self::Full => "flag --full".to_owned(),
+            Self::Below(origin) => origin.to_string(),
+            Self::Keys(origins) => origins
+                .get(key)
+                .map_or_else(String::new, ToString::to_string),
+        }
     }
 }
 
@@ -50,134 +69,101 @@ pub(super) fn flag(key: &str) -> String {
     format!("--{name}")
 }
 
-/// The combination of all layers, highest first.
-pub(in crate::cli) fn combined(layers: &[Layer]) -> AgentConfig {
-    layers.iter().fold(AgentConfig::default(), |above, layer| {
-        above.or(&layer.config)
-    })
+/// A setting of the agent, for `--show-config`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct AgentRow {
+    /// Its key.
+    pub(in crate::cli) key: String,
+    /// Its value as text.
+    pub(in crate::cli) value: String,
+    /// Where it came from.
+    pub(in crate::cli) origin: String,
 }
 
-/// Each key that some layer sets, as text, with its origin; in the order of help.
-pub(in crate::cli) fn origins(layers: &[Layer]) -> Vec<(&'static str, Setting<String>)> {
+/// The combination of all layers, highest first.
+pub(in crate::cli) fn combined(layers: &[Layer]) -> AgentConfig {
+    layers
+        .iter()
+        .fold(AgentConfig::default(), |above, layer| {
+            above.or(&layer.config)
+        })
+}
+
+/// Each key that some layer sets, with its origin.
+pub(in crate::cli) fn origins(layers: &[Layer]) -> Vec<AgentRow> {
     entries(&combined(layers))
         .into_iter()
         .filter_map(|(key, value)| {
-            let value = value?;
-            let layer = layers
-                .iter()
-                .find(|layer| get(&layer.config, key).is_some())?;
-            Some((
-                key,
-                Setting {
-                    value,
-                    origin: layer.source.origin(key),
-                },
-            ))
+            let layer = highest(layers, &key)?;
+            let origin = layer.source.label(&key);
+            Some(AgentRow { key, value, origin })
         })
         .collect()
 }
 
 /// A sentence for each key that was typed and that tasks set otherwise: `--max-steps 30 does not apply to 3 tasks that set it`.
 pub(in crate::cli) fn not_applied(layers: &[Layer], tasks: &[Task]) -> Vec<String> {
-    let typed = AgentConfig::default();
-    entries(&typed)
+    entries(&combined(layers))
         .into_iter()
-        .filter_map(|(key, _)| {
-            let layer = layers
+        .filter_map(|(key, value)| {
+            let typed = highest(layers, &key)?.source.typed(&key, &value)?;
+            let others = tasks
                 .iter()
-                .find(|layer| get(&layer.config, key).is_some())?;
-            let value = get(&layer.config, key)?;
-            let setters = tasks
-                .iter()
-                .filter_map(|task| get(&task.agent, key))
+                .filter_map(|task| get(&task.agent, &key))
                 .filter(|own| *own != value)
                 .count();
-            if !layer.source.is_typed() || setters == 0 {
-                return None;
+            match others {
+                0 => None,
+                1 => Some(format!("`{typed}` does not apply to 1 task that sets it")),
+                count => Some(format!(
+                    "`{typed}` does not apply to {count} tasks that set it"
+                )),
             }
-            let tasks = match setters {
-                1 => "1 task that sets it".to_owned(),
-                count => format!("{count} tasks that set it"),
-            };
-            let origin = layer.source.origin(key);
-            Some(match (&layer.source, &origin) {
-                (Source::Overrides, _) => format!("`-c {key}={value}` does not apply to {tasks}"),
-                (_, Origin::Flag(flag)) if value == "true" => {
-                    format!("`{flag}` does not apply to {tasks}")
-                }
-                (Source::Flags, Origin::Flag(_)) if value == "false" => {
-                    format!("`--no-{}` does not apply to {tasks}", key.replace('_', "-"))
-                }
-                (_, Origin::Flag(flag)) => format!("`{flag} {value}` does not apply to {tasks}"),
-                (_, origin) => format!("`{key}` from {origin} does not apply to {tasks}"),
-            })
         })
         .collect()
 }
 
 /// The keys that both layers set.
-pub(in crate::cli) fn both_set(one: &AgentConfig, other: &AgentConfig) -> Vec<&'static str> {
+pub(in crate::cli) fn both_set(one: &AgentConfig, other: &AgentConfig) -> Vec<String> {
     entries(one)
         .into_iter()
-        .filter(|(key, value)| value.is_some() && get(other, key).is_some())
         .map(|(key, _)| key)
+        .filter(|key| get(other, key).is_some())
         .collect()
 }
 
-fn get(config: &AgentConfig, key: &str) -> Option<String> {
-    entries(config)
-        .into_iter()
-        .find(|(name, _)| *name == key)
-        .and_then(|(_, value)| value)
+fn highest<'a>(layers: &'a [Layer], key: &str) -> Option<&'a Layer> {
+    layers
+        .iter()
+        .find(|layer| get(&layer.config, key).is_some())
 }
 
-/// Every key with its value as text.
-fn entries(config: &AgentConfig) -> Vec<(&'static str, Option<String>)> {
-    // Without `..`, so that a new setting cannot be forgotten here.
-    let AgentConfig {
-        max_steps,
-        system_prompt,
-        allowed_tools,
-        disallowed_tools,
-        append_setup_output,
-        auto_respond,
-        timeout_seconds,
-        tool_timeout_seconds,
-        model_timeout_seconds,
-        max_tokens,
-        temperature,
-        top_p,
-    } = config;
-    let list = |names: &Option<Vec<String>>| names.as_ref().map(|names| names.join(","));
-    fn text<T: ToString>(value: &Option<T>) -> Option<String> {
-        value.as_ref().map(ToString::to_string)
+/// Every key that is set, with its value as text.
+fn entries(config: &AgentConfig) -> Vec<(String, String)> {
+    config
+        .to_json()
+        .into_iter()
+        .map(|(key, value)| (key, text(&value)))
+        .collect()
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(names) => names.iter().map(text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
     }
-    vec![
-        (
-            "max_steps",
-            max_steps.map(|steps| match steps {
-                Steps::AtMost(count) => count.to_string(),
-                Steps::Unlimited => "-1".to_owned(),
-            }),
-        ),
-        ("system_prompt", system_prompt.clone()),
-        ("allowed_tools", list(allowed_tools)),
-        ("disallowed_tools", list(disallowed_tools)),
-        ("append_setup_output", text(append_setup_output)),
-        ("auto_respond", text(auto_respond)),
-        ("timeout_seconds", text(timeout_seconds)),
-        ("tool_timeout_seconds", text(tool_timeout_seconds)),
-        ("model_timeout_seconds", text(model_timeout_seconds)),
-        ("max_tokens", text(max_tokens)),
-        ("temperature", text(temperature)),
-        ("top_p", text(top_p)),
-    ]
+}
+
+fn get(config: &AgentConfig, key: &str) -> Option<String> {
+    config.to_json().get(key).map(text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::settings::testing::task;
+    use crate::task::Steps;
 
     fn steps(count: u32) -> AgentConfig {
         AgentConfig {
@@ -203,7 +189,7 @@ mod tests {
                     temperature: Some(0.5),
                     ..steps(4)
                 },
-                Source::One(Origin::Default),
+                Source::Below(Origin::Default),
             ),
         ]);
         assert_eq!(
@@ -213,18 +199,16 @@ mod tests {
                 ..steps(3)
             }
         );
-        let setting = |value: &str, origin| Setting {
+        let row = |key: &str, value: &str, origin: &str| AgentRow {
+            key: key.to_owned(),
             value: value.to_owned(),
-            origin,
+            origin: origin.to_owned(),
         };
         assert_eq!(
             origins(&layers),
             [
-                (
-                    "max_steps",
-                    setting("3", Origin::Flag("-c max_steps".to_owned()))
-                ),
-                ("temperature", setting("0.5", Origin::Default)),
+                row("max_steps", "3", "flag -c max_steps"),
+                row("temperature", "0.5", "default"),
             ]
         );
     }
@@ -248,7 +232,7 @@ mod tests {
             vec![(steps(30), Source::Overrides)],
             &["`-c max_steps=30` does not apply to 2 tasks that set it"],
         );
-        check(vec![(steps(30), Source::One(Origin::Default))], &[]);
+        check(vec![(steps(30), Source::Below(Origin::Default))], &[]);
         let respond = |value| AgentConfig {
             auto_respond: Some(value),
             ..AgentConfig::default()
@@ -258,10 +242,7 @@ mod tests {
             &["`--no-auto-respond` does not apply to 1 task that sets it"],
         );
         check(
-            vec![(
-                respond(true),
-                Source::One(Origin::Flag("--full".to_owned())),
-            )],
+            vec![(respond(true), Source::Full)],
             &["`--full` does not apply to 2 tasks that set it"],
         );
     }
@@ -269,9 +250,6 @@ mod tests {
     #[test]
     fn a_key_set_twice_is_found() {
         assert_eq!(both_set(&steps(1), &steps(2)), ["max_steps"]);
-        assert_eq!(
-            both_set(&steps(1), &AgentConfig::default()),
-            Vec::<&str>::new()
-        );
+        assert!(both_set(&steps(1), &AgentConfig::default()).is_empty());
     }
 }

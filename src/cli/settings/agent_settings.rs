@@ -1,9 +1,9 @@
 //! The agent's settings from all layers below the tasks' own.
 
-use crate::config::{Origin, Setting};
+use crate::config::Origin;
 use crate::task::{AgentConfig, Steps, Task};
 
-use super::agent_layers::{self, Layer, Source};
+use super::agent_layers::{self, AgentRow, Layer, Source};
 
 /// What every rollout's agent gets unless its task says otherwise.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ impl AgentSettings {
                 model_timeout_seconds: Some(600.0),
                 ..AgentConfig::default()
             },
-            source: Source::One(Origin::Default),
+            source: Source::Below(Origin::Default),
         };
         let layers = typed
             .iter()
@@ -47,7 +47,7 @@ impl AgentSettings {
     }
 
     /// Each key with its origin.
-    pub(in crate::cli) fn origins(&self) -> Vec<(&'static str, Setting<String>)> {
+    pub(in crate::cli) fn origins(&self) -> Vec<AgentRow> {
         agent_layers::origins(&self.layers)
     }
 

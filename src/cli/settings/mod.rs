@@ -6,7 +6,6 @@
 mod agent_layers;
 mod agent_settings;
 mod eval;
-mod file_settings;
 mod overrides;
 mod platform;
 mod project;
@@ -18,6 +17,6 @@ pub(super) mod testing;
 pub(super) use agent_layers::{Layer, Source as LayerSource};
 pub(super) use agent_settings::AgentSettings;
 pub(super) use eval::EvalSettings;
-pub(super) use project::ProjectFiles;
+pub(super) use project::ProjectSettings;
 pub(super) use selection::select;
 pub(super) use show::{Row, as_json, as_text, rows};

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::config::Setting;
 use crate::util::time;
 
+use super::agent_layers::AgentRow;
 use super::eval::EvalSettings;
 
 /// One line: name, value, origin.
@@ -41,7 +42,7 @@ impl Row {
 /// All settings of `hud eval`, the agent's (with their own origins) last.
 pub(in crate::cli) fn rows(
     settings: &EvalSettings,
-    agent: &[(&'static str, Setting<String>)],
+    agent: &[AgentRow],
 ) -> Vec<Row> {
     // Without `..`, so that a new setting cannot be forgotten here.
     let EvalSettings {
@@ -57,6 +58,7 @@ pub(in crate::cli) fn rows(
         seed,
         max_concurrent,
         rollout_timeout,
+        phase_timeout,
         rollout_tokens,
         python,
         json,
@@ -87,6 +89,7 @@ pub(in crate::cli) fn rows(
         Row::optional("rollout_timeout", rollout_timeout.as_ref(), |time| {
             time::human(*time)
         }),
+        Row::new("phase_timeout", phase_timeout, |time| time::human(*time)),
         Row::optional("rollout_tokens", rollout_tokens.as_ref(), text),
         Row::optional("python", python.as_ref(), path),
         Row::new("json", json, text),
@@ -96,11 +99,11 @@ pub(in crate::cli) fn rows(
         Row::new("quiet", quiet, text),
         Row::new("verbose", verbosity, text),
     ];
-    rows.extend(
-        agent
-            .iter()
-            .map(|(key, setting)| Row::new(&format!("agent.{key}"), setting, text)),
-    );
+    rows.extend(agent.iter().map(|row| Row {
+        name: format!("agent.{}", row.key),
+        value: Some(row.value.clone()),
+        origin: row.origin.clone(),
+    }));
     rows
 }
 
