@@ -42,7 +42,7 @@
 //! | 6 | [`mcp`] |
 //! | 7 | [`agent`], [`environment`] |
 //! | 8 | [`eval`] |
-//! | 9 | [`report`], [`store`] |
+//! | 9 | [`report`], [`serve`], [`store`] |
 //! | 10 | [`cli`] |
 //!
 //! # Invariants
@@ -72,6 +72,7 @@ pub mod http;
 pub mod mcp;
 pub mod message;
 pub mod report;
+pub mod serve;
 pub mod store;
 pub mod task;
 pub mod ui;

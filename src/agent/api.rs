@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::Step;
+pub use crate::format::Delta;
 use crate::message::{Message, Tool, ToolCall, ToolResult, Turn};
 use crate::task::Task;
 
@@ -34,15 +35,6 @@ pub struct Request {
     pub sampling: Sampling,
     /// Sent to the gateway as `Trace-Id`.
     pub trace_id: Option<String>,
-}
-
-/// A piece of a running turn, for live display.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Delta {
-    /// Text for the user.
-    Text(String),
-    /// Thinking.
-    Reasoning(String),
 }
 
 /// What a caller should do about a failed model call.

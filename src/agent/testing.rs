@@ -93,6 +93,7 @@ pub(super) fn task(slug: &str) -> Task {
         metadata: Map::new(),
         columns: Map::new(),
         runtime_config: None,
+        arg_locations: std::collections::BTreeMap::new(),
         location: Location {
             file: "tasks.yaml".into(),
             line: 1,

@@ -9,9 +9,6 @@ use crate::event::{Evaluation, SubScore};
 use crate::mcp::{PromptInfo, PromptResult};
 use crate::message::{Block, Content, Message, Role, StopReason, Turn, Usage};
 
-/// The key of `_meta` under which servers of the stateless era name the session.
-pub(super) const SESSION_META: &str = "hud/session";
-
 /// The hidden tool that stores the answer.
 pub(super) const SUBMIT_TOOL: &str = "_hud_submit";
 

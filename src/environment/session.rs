@@ -382,7 +382,7 @@ impl Session {
     }
 
     /// Closes the copy: its scenario's generator, its `@env.shutdown`, its process. Returns what did not go as it should.
-    pub async fn close(self) -> Vec<String> {
+    pub async fn close(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         for link in &self.inner.links {
             // A stdio program ends when its stdin closes, a copy when its socket does.
@@ -402,6 +402,19 @@ impl Session {
             }
         }
         warnings
+    }
+}
+
+#[async_trait]
+impl mcp::RelayedCopy for Session {
+    fn client(&self) -> &Client {
+        &self.inner.links[0].client
+    }
+
+    async fn close(&self) {
+        for warning in Session::close(self).await {
+            tracing::warn!("{warning}");
+        }
     }
 }
 
@@ -568,8 +581,8 @@ impl Inner {
         };
         let meta = result
             .meta
-            .get(scenario::SESSION_META)
-            .map(|session| Map::from_iter([(scenario::SESSION_META.to_owned(), session.clone())]));
+            .get(mcp::SESSION_META)
+            .map(|session| Map::from_iter([(mcp::SESSION_META.to_owned(), session.clone())]));
         let visibility = Visibility::from_meta(&result.meta);
         let prompt = scenario::prompt(result);
         if prompt.messages.is_empty() {

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::Judge;
 use crate::agent::ModelSource;
-use crate::util::backoff::Backoff;
 use crate::environment::Environments;
 use crate::task::{AgentConfig, Task};
+use crate::util::backoff::Backoff;
 
 /// Bounds of one rollout.
 #[derive(Clone, Debug, PartialEq)]

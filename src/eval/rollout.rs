@@ -69,10 +69,7 @@ impl Rollout {
                 let outcome = self.with_session(&session, begun, &mut progress).await;
                 let closing = Instant::now();
                 self.enter(Phase::Close);
-                match Arc::try_unwrap(session) {
-                    Ok(session) => warnings.extend(session.close().await),
-                    Err(_) => warnings.push("the copy was still in use when it was closed".into()),
-                }
+                warnings.extend(session.close().await);
                 progress.phases.push((Phase::Close, closing.elapsed()));
                 outcome
             }
@@ -84,7 +81,11 @@ impl Rollout {
             steps: progress.steps,
             tool_calls: progress.tool_calls,
             usage: progress.usage,
-            judge_usage: progress.judge_usage.lock().map(|usage| *usage).unwrap_or_default(),
+            judge_usage: progress
+                .judge_usage
+                .lock()
+                .map(|usage| *usage)
+                .unwrap_or_default(),
             cost_usd: None,
             duration: begun.elapsed(),
             phases: progress.phases,
@@ -239,12 +240,10 @@ impl Rollout {
         progress.usage = end.usage;
         match (&end.failure, end.stopped_by) {
             (Some(AgentFailure::Cancelled), _) => Err(Outcome::Cancelled),
-            (Some(AgentFailure::Environment(message)), Some(limit)) => {
-                Err(Outcome::LimitReached {
-                    limit,
-                    message: message.clone(),
-                })
-            }
+            (Some(AgentFailure::Environment(message)), Some(limit)) => Err(Outcome::LimitReached {
+                limit,
+                message: message.clone(),
+            }),
             (Some(AgentFailure::Environment(message)), None) => Err(Outcome::EnvironmentError {
                 phase: Phase::Loop,
                 message: message.clone(),
@@ -388,11 +387,18 @@ fn system_prompt(config: &AgentConfig, messages: &mut Vec<Message>) -> Option<St
         .iter()
         .take_while(|message| matches!(message, Message::System { .. }))
         .count();
-    let texts = messages.drain(..leading).filter_map(|message| match message {
-        Message::System { content } => Some(Content::join_text(&content)),
-        Message::User { .. } | Message::Assistant { .. } | Message::Tools { .. } => None,
-    });
-    let parts: Vec<String> = config.system_prompt.clone().into_iter().chain(texts).collect();
+    let texts = messages
+        .drain(..leading)
+        .filter_map(|message| match message {
+            Message::System { content } => Some(Content::join_text(&content)),
+            Message::User { .. } | Message::Assistant { .. } | Message::Tools { .. } => None,
+        });
+    let parts: Vec<String> = config
+        .system_prompt
+        .clone()
+        .into_iter()
+        .chain(texts)
+        .collect();
     (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
@@ -418,11 +424,7 @@ fn loop_settings(config: &AgentConfig, limits: &Limits, retry: Backoff) -> LoopS
 }
 
 /// When the loop must be over: the rollout's time counts from its start, the agent's own from now.
-fn deadline(
-    config: &AgentConfig,
-    limits: &Limits,
-    begun: Instant,
-) -> Option<tokio::time::Instant> {
+fn deadline(config: &AgentConfig, limits: &Limits, begun: Instant) -> Option<tokio::time::Instant> {
     let of_rollout = limits.rollout_timeout.map(|timeout| begun + timeout);
     let of_agent = config
         .timeout_seconds

@@ -1,1 +1,17 @@
-//! (placeholder)
+//! HTTP as a client: the only place that names `reqwest`. Knows no provider and no protocol above HTTP and server-sent events.
+//!
+//! One pool of connections serves the whole process. Redirects are followed within one origin only, so that no header with a key ever reaches
+//! another host. The environment's proxy settings apply, except to this machine itself.
+
+mod client;
+mod error;
+mod request;
+mod retry_after;
+mod sse;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use client::client_for;
+pub use error::{HttpError, HttpErrorKind};
+pub use request::{Headers, Streamed, get, post_json, post_sse};
+pub use sse::{Event, Events};

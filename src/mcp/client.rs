@@ -140,7 +140,10 @@ impl Client {
             .custom_headers(headers)
             // Losing a session silently would lose the scenario's state; the rollout must fail instead.
             .reinit_on_expired_session(false);
-        let transport = StreamableHttpClientTransport::with_client(crate::http::client(), config);
+        let client = crate::http::client_for(&options.url).map_err(|error| McpError::Closed {
+            detail: Some(error.to_string()),
+        })?;
+        let transport = StreamableHttpClientTransport::with_client(client, config);
         let lifecycle = ClientLifecycleMode::Auto {
             preferred_versions: vec![PREFERRED],
             legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
@@ -163,6 +166,10 @@ impl Client {
             peer: service.peer().clone(),
             service: tokio::sync::Mutex::new(service),
         })
+    }
+
+    pub(super) fn peer(&self) -> Peer<RoleClient> {
+        self.peer.clone()
     }
 
     /// Who the server says it is.

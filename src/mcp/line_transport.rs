@@ -52,7 +52,7 @@ pub(super) struct LineTransport<R, W> {
     read: BufReader<R>,
     write: Arc<tokio::sync::Mutex<Option<W>>>,
     line: Vec<u8>,
-    /// Bytes of the current line beyond [`MAX_LINE`]; 0 while it fits.
+    /// The whole length of a line that is too long; 0 while it fits.
     overflow: usize,
     tail: VecDeque<u8>,
     max_line: usize,
@@ -91,9 +91,11 @@ where
                 self.line.extend_from_slice(&available[..take]);
             } else {
                 if self.overflow == 0 {
-                    self.line.truncate(KEPT_HEAD.min(self.line.len()));
-                    self.overflow = self.max_line;
+                    self.overflow = self.line.len();
+                    self.line.truncate(KEPT_HEAD);
                 }
+                let head = take.min(KEPT_HEAD.saturating_sub(self.line.len()));
+                self.line.extend_from_slice(&available[..head]);
                 self.overflow += take;
                 self.tail
                     .extend(&available[take.saturating_sub(KEPT_TAIL)..take]);

@@ -1,13 +1,15 @@
 //! MCP: the only place that names `rmcp`.
 //!
 //! [`Client`] speaks to one server over any transport and answers in our own vocabulary. It knows nothing of scenarios, environments or
-//! agents; `environment` builds those on it.
+//! agents; `environment` builds those on it. [`RelayServer`] is the other side: clients of ours, each passed on to a copy of its own.
 
 mod client;
 mod convert;
 mod error;
 mod handler;
 mod line_transport;
+mod relay;
+mod server;
 mod sse_transport;
 
 pub use client::{
@@ -17,3 +19,7 @@ pub use client::{
 pub use error::McpError;
 pub use handler::ClientEvents;
 pub use line_transport::{LineDiagnostics, MAX_LINE};
+pub use relay::{
+    CopySource, Janitor, Relay, RelayServer, RelayedCopy, SESSION_META, SessionLimits,
+};
+pub use server::{HttpServing, http_service, serve_stream};

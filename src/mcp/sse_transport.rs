@@ -32,7 +32,8 @@ impl SseTransport {
         let closed = |detail: String| McpError::Closed {
             detail: Some(detail),
         };
-        let mut request = crate::http::client()
+        let mut request = crate::http::client_for(url)
+            .map_err(|error| closed(error.to_string()))?
             .get(url)
             .header("accept", "text/event-stream");
         for (name, value) in headers {
@@ -88,12 +89,15 @@ impl Transport<RoleClient> for SseTransport {
         &mut self,
         item: TxJsonRpcMessage<RoleClient>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
-        let mut request = crate::http::client().post(&self.endpoint).json(&item);
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
+        let request = crate::http::client_for(&self.endpoint).map(|client| {
+            let request = client.post(&self.endpoint).json(&item);
+            self.headers.iter().fold(request, |request, (name, value)| {
+                request.header(name, value)
+            })
+        });
         async move {
             request
+                .map_err(io::Error::other)?
                 .send()
                 .await
                 .and_then(|response| response.error_for_status())

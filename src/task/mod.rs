@@ -1,6 +1,7 @@
 //! Tasks and the files that hold them. Never starts anything.
 
 mod agent_config;
+pub mod arguments;
 mod environment_spec;
 pub mod file;
 mod identity;

@@ -37,7 +37,13 @@ impl Bench {
         self.folder.path()
     }
 
-    pub(crate) fn task(&self, scenario: &str, args: Value, calls: &[(&str, Value)], answer: &str) -> Task {
+    pub(crate) fn task(
+        &self,
+        scenario: &str,
+        args: Value,
+        calls: &[(&str, Value)],
+        answer: &str,
+    ) -> Task {
         Task {
             scenario: Some(scenario.to_owned()),
             args: object(args),
@@ -126,6 +132,7 @@ fn blank(source: &Path) -> Task {
         metadata: Map::new(),
         columns: Map::new(),
         runtime_config: None,
+        arg_locations: BTreeMap::default(),
         location: Location {
             file: "tasks.yaml".into(),
             line: 1,
@@ -135,7 +142,9 @@ fn blank(source: &Path) -> Task {
 }
 
 /// Runs a plan and returns its events, its results by task and its summary.
-pub(crate) async fn run(plan: Plan) -> (Vec<RunEvent>, BTreeMap<String, RolloutResult>, JobSummary) {
+pub(crate) async fn run(
+    plan: Plan,
+) -> (Vec<RunEvent>, BTreeMap<String, RolloutResult>, JobSummary) {
     let mut events = Vec::new();
     let summary = hud::eval::run(plan, CancellationToken::new(), &mut |event| {
         events.push(event);
@@ -146,9 +155,10 @@ pub(crate) async fn run(plan: Plan) -> (Vec<RunEvent>, BTreeMap<String, RolloutR
     let results = events
         .iter()
         .filter_map(|event| match event {
-            RunEvent::RolloutFinished { rollout, result } => {
-                Some((format!("{}#{}", rollout.task, rollout.repeat), (**result).clone()))
-            }
+            RunEvent::RolloutFinished { rollout, result } => Some((
+                format!("{}#{}", rollout.task, rollout.repeat),
+                (**result).clone(),
+            )),
             _ => None,
         })
         .collect();
@@ -176,14 +186,24 @@ async def count(target: int):
 #[tokio::test(flavor = "multi_thread")]
 async fn every_rollout_has_a_fresh_copy() {
     let bench = Bench::new(COUNTER);
-    let mut task = bench.task("count", json!({"target": 2}), &[("bump", json!({})), ("bump", json!({"by": 1}))], "2");
+    let mut task = bench.task(
+        "count",
+        json!({"target": 2}),
+        &[("bump", json!({})), ("bump", json!({"by": 1}))],
+        "2",
+    );
     task.slug = "count".into();
     let mut plan = bench.plan(vec![task]);
     plan.group = 20;
     let (_, results, summary) = run(plan).await;
     assert_eq!(results.len(), 20);
     for (name, result) in &results {
-        assert_eq!(result.outcome.reward(), Some(1.0), "{name}: {:?}", result.outcome);
+        assert_eq!(
+            result.outcome.reward(),
+            Some(1.0),
+            "{name}: {:?}",
+            result.outcome
+        );
         assert_eq!(result.warnings, Vec::<String>::new());
     }
     assert_eq!(summary.mean_reward, Some(1.0));

@@ -47,7 +47,9 @@ async def bad_grader():
 
 fn venv() -> Option<PathBuf> {
     let venv = std::env::var_os("HUD_TEST_VENV_V5").map(PathBuf::from);
-    let available = venv.as_ref().is_some_and(|venv| venv.join("bin/hud").is_file());
+    let available = venv
+        .as_ref()
+        .is_some_and(|venv| venv.join("bin/hud").is_file());
     support::require("hud-python 0.5.41 (HUD_TEST_VENV_V5)", available)
         .then_some(venv)
         .flatten()
@@ -57,11 +59,20 @@ async fn check(env: EnvironmentSpec, bench: &Bench) {
     let mut good = bench.task(
         "count",
         json!({"target": 3, "label": "7", "weights": [0.5, 1.0]}),
-        &[("bump", json!({})), ("broken", json!({})), ("bump", json!({"by": 2}))],
+        &[
+            ("bump", json!({})),
+            ("broken", json!({})),
+            ("bump", json!({"by": 2})),
+        ],
         "7",
     );
     good.slug = "good".into();
-    let mut low = bench.task("Interop-Env:count".to_lowercase().as_str(), json!({"target": 3, "label": "x"}), &[], "y");
+    let mut low = bench.task(
+        "Interop-Env:count".to_lowercase().as_str(),
+        json!({"target": 3, "label": "x"}),
+        &[],
+        "y",
+    );
     low.slug = "low".into();
     let mut broken = bench.task("bad-grader", json!({}), &[], "x");
     broken.slug = "broken".into();

@@ -122,7 +122,11 @@ async fn a_hung_synchronous_tool_is_stopped_at_the_deadline_and_the_copy_is_grad
     for tool in ["hang", "wait"] {
         let (_, results, _) = run(bench.plan(vec![task(&bench, tool, &["fine", tool])])).await;
         let result = &results[&format!("{tool}#0")];
-        let Outcome::Graded { evaluation, stopped_by } = &result.outcome else {
+        let Outcome::Graded {
+            evaluation,
+            stopped_by,
+        } = &result.outcome
+        else {
             panic!("{tool}: {:?}", result.outcome);
         };
         assert_eq!((evaluation.reward, *stopped_by), (1.0, Some(Limit::Time)));
@@ -134,15 +138,28 @@ async fn a_hung_synchronous_tool_is_stopped_at_the_deadline_and_the_copy_is_grad
 async fn a_tool_that_does_not_stop_is_killed_and_nothing_is_graded() {
     let mut bench = Bench::new(ENVIRONMENT);
     bench.limits.rollout_timeout = Some(Duration::from_millis(700));
-    let (_, results, summary) =
-        run(bench.plan(vec![task(&bench, "a", &["stubborn"]), task(&bench, "b", &["fine"])])).await;
+    let (_, results, summary) = run(bench.plan(vec![
+        task(&bench, "a", &["stubborn"]),
+        task(&bench, "b", &["fine"]),
+    ]))
+    .await;
     let outcome = &results["a#0"].outcome;
     assert!(
-        matches!(outcome, Outcome::LimitReached { limit: Limit::Time, .. }),
+        matches!(
+            outcome,
+            Outcome::LimitReached {
+                limit: Limit::Time,
+                ..
+            }
+        ),
         "{outcome:?}"
     );
     assert_eq!(results["b#0"].outcome.reward(), Some(1.0));
-    assert_eq!(summary.mean_reward, Some(1.0), "a killed copy is no reward of 0");
+    assert_eq!(
+        summary.mean_reward,
+        Some(1.0),
+        "a killed copy is no reward of 0"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,8 +167,7 @@ async fn a_tool_over_its_own_time_is_stopped_and_the_rollout_goes_on() {
     let mut bench = Bench::new(ENVIRONMENT);
     bench.limits.tool_timeout = Duration::from_millis(500);
     for tool in ["hang", "wait"] {
-        let (events, results, _) =
-            run(bench.plan(vec![task(&bench, tool, &[tool, "fine"])])).await;
+        let (events, results, _) = run(bench.plan(vec![task(&bench, tool, &[tool, "fine"])])).await;
         let answers: Vec<(String, bool)> = events
             .iter()
             .filter_map(|event| match event {
@@ -168,7 +184,10 @@ async fn a_tool_over_its_own_time_is_stopped_and_the_rollout_goes_on() {
         assert_eq!(
             answers,
             [
-                (format!("tool `{tool}` did not answer within 0.5s and was stopped"), true),
+                (
+                    format!("tool `{tool}` did not answer within 0.5s and was stopped"),
+                    true
+                ),
                 ("fine".to_owned(), false)
             ]
         );
@@ -189,7 +208,8 @@ async fn finally_leaves_its_mark_for_each_way_a_rollout_can_end() {
     setup.slug = "setup".into();
     let mut grader = task(&bench, "grader", &[]);
     grader.args.insert("grade".into(), json!("raise"));
-    let (_, results, _) = run(bench.plan(vec![graded, grader, hung_grader, no_solution, setup])).await;
+    let (_, results, _) =
+        run(bench.plan(vec![graded, grader, hung_grader, no_solution, setup])).await;
     let kinds: Vec<(&str, &str)> = results
         .iter()
         .map(|(name, result)| (name.as_str(), result.outcome.kind()))
@@ -209,13 +229,19 @@ async fn finally_leaves_its_mark_for_each_way_a_rollout_can_end() {
     }
     assert_eq!(shutdowns(bench.path()), 5, "@env.shutdown of every copy");
     let message = results["setup#0"].outcome.message().unwrap();
-    assert!(message.contains("KeyError") && message.contains("env.py"), "{message}");
+    assert!(
+        message.contains("KeyError") && message.contains("env.py"),
+        "{message}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelling_closes_the_scenarios_that_run() {
     let bench = Bench::new(ENVIRONMENT);
-    let plan = bench.plan(vec![task(&bench, "one", &["wait"]), task(&bench, "two", &["hang"])]);
+    let plan = bench.plan(vec![
+        task(&bench, "one", &["wait"]),
+        task(&bench, "two", &["hang"]),
+    ]);
     let cancel = CancellationToken::new();
     let mut tools = 0;
     let mut outcomes = Vec::new();
@@ -252,12 +278,22 @@ async fn a_copy_that_dies_is_an_error_of_the_environment_with_its_last_words() {
     let (_, results, _) = run(bench.plan(tasks)).await;
     let message = |name: &str| results[name].outcome.message().unwrap();
     let crash = message("crash#0");
-    assert!(crash.contains("SIGSEGV") && crash.contains("about to crash"), "{crash}");
-    assert!(message("quit#0").contains("exited with code 7"), "{}", message("quit#0"));
+    assert!(
+        crash.contains("SIGSEGV") && crash.contains("about to crash"),
+        "{crash}"
+    );
+    assert!(
+        message("quit#0").contains("exited with code 7"),
+        "{}",
+        message("quit#0")
+    );
     assert_eq!(results["fine#0"].outcome.reward(), Some(1.0));
     assert!(matches!(
         results["crash#0"].outcome,
-        Outcome::EnvironmentError { phase: Phase::Loop, .. }
+        Outcome::EnvironmentError {
+            phase: Phase::Loop,
+            ..
+        }
     ));
 }
 
@@ -277,7 +313,11 @@ async fn output_and_size_cannot_break_the_protocol() {
             _ => None,
         })
         .collect();
-    assert_eq!(errors, [false, true, false], "50 MB are refused with a tool error");
+    assert_eq!(
+        errors,
+        [false, true, false],
+        "50 MB are refused with a tool error"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -313,7 +353,12 @@ async def look():
     let mut task = bench.task("look", json!({}), &[], "x");
     task.slug = "look".into();
     let (_, results, _) = run(bench.plan(vec![task])).await;
-    assert_eq!(results["look#0"].outcome.reward(), Some(1.0), "{:?}", results["look#0"].outcome);
+    assert_eq!(
+        results["look#0"].outcome.reward(),
+        Some(1.0),
+        "{:?}",
+        results["look#0"].outcome
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -363,5 +408,9 @@ async def roll():
     let first = draw().await;
     let distinct: std::collections::BTreeSet<_> = first.iter().collect();
     assert_eq!(distinct.len(), 8, "{first:?}");
-    assert_eq!(draw().await, first, "the same job seed draws the same numbers again");
+    assert_eq!(
+        draw().await,
+        first,
+        "the same job seed draws the same numbers again"
+    );
 }

@@ -11,6 +11,7 @@
 mod engine;
 mod interop;
 mod lifecycle;
+mod serve_mcp;
 mod standin;
 mod support;
 mod tidy;

@@ -178,7 +178,7 @@ mod tests {
     use serde_json::json;
     use std::path::Path;
 
-    fn check(call: Value, expected: Result<Value, &str>) {
+    fn check(call: &Value, expected: Result<Value, &str>) {
         let variables = |_: &str| None;
         let mut sink = Sink::new(Path::new("t.json"), &variables);
         let node = Node::from_json(json!({ "setup_tool": call }), Position::NONE);
@@ -198,39 +198,39 @@ mod tests {
     fn short_forms_become_what_python_hud_makes_of_them() {
         let url = json!({"url": "x"});
         check(
-            json!({"name": "a", "arguments": url}),
+            &json!({"name": "a", "arguments": url}),
             Ok(json!([{"name": "a", "arguments": url}])),
         );
         check(
-            json!([{"name": "a"}, {"name": "b", "arguments": null}]),
+            &json!([{"name": "a"}, {"name": "b", "arguments": null}]),
             Ok(json!([{"name": "a", "arguments": {}}, {"name": "b", "arguments": {}}])),
         );
         // The next three were computed with hud.utils.tool_shorthand of hud-python 0.5.41.
         check(
-            json!({"setup": {"name": "navigate", "arguments": url}}),
+            &json!({"setup": {"name": "navigate", "arguments": url}}),
             Ok(json!([{"name": "setup", "arguments": {"name": "navigate", "arguments": url}}])),
         );
         check(
-            json!({"setup": {"browser": {"navigate": url}}}),
+            &json!({"setup": {"browser": {"navigate": url}}}),
             Ok(json!([{"name": "setup", "arguments": {"browser": {"navigate": url}}}])),
         );
         check(
-            json!({"name": "setup", "arguments": {"navigate": {"name": "x", "arguments": {}}}}),
+            &json!({"name": "setup", "arguments": {"navigate": {"name": "x", "arguments": {}}}}),
             Ok(
                 json!([{"name": "setup", "arguments": {"name": "navigate", "arguments": {"name": "x", "arguments": {}}}}]),
             ),
         );
         // These it refuses.
         check(
-            json!({"setup": {"navigate": url}}),
+            &json!({"setup": {"navigate": url}}),
             Ok(json!([{"name": "setup", "arguments": {"name": "navigate", "arguments": url}}])),
         );
         check(
-            json!({"navigate": url}),
+            &json!({"navigate": url}),
             Ok(json!([{"name": "navigate", "arguments": url}])),
         );
         check(
-            json!({"name": "a", "arguments": {}, "id": "1"}),
+            &json!({"name": "a", "arguments": {}, "id": "1"}),
             Ok(json!([{"name": "a", "arguments": {}}])),
         );
     }
@@ -238,23 +238,23 @@ mod tests {
     #[test]
     fn what_is_no_call_is_named() {
         check(
-            json!("x"),
+            &json!("x"),
             Err(
                 "t.json: 'setup_tool' in task 'x' must be a tool call or a list of them, not the string 'x'",
             ),
         );
         check(
-            json!([3]),
+            &json!([3]),
             Err("t.json: a call of 'setup_tool' in task 'x' must be a mapping, not a number"),
         );
         check(
-            json!({"arguments": {}, "args": {}}),
+            &json!({"arguments": {}, "args": {}}),
             Err(
                 "t.json: a call of 'setup_tool' in task 'x' has no 'name'\nt.json: unknown field 'args' in a call of 'setup_tool' in task 'x'; it can have name, arguments\n2 errors",
             ),
         );
         check(
-            json!({"navigate": 3}),
+            &json!({"navigate": 3}),
             Err("t.json: a call in 'setup_tool' in task 'x' must be '{name: …, arguments: {…}}'"),
         );
     }

@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::fields::{Field, Fields};
+use super::servers;
 use super::sink::Sink;
 use super::tree::Data;
 use crate::task::{ConnectionSpec, EnvironmentSpec, Workdir};
@@ -59,47 +60,13 @@ pub(super) fn read(field: Field, base: &Path, sink: &mut Sink<'_>) -> Option<Env
     }
 }
 
-/// Reads `mcp_config`: `{server: {command, args, env} | {url, headers}}`.
-pub(super) fn mcp_config(
-    field: Field,
-    base: &Path,
-    sink: &mut Sink<'_>,
-) -> Option<EnvironmentSpec> {
-    let at = field.value.at;
-    let name = field.name();
-    let mut fields = field.fields(sink)?;
-    let before = sink.count();
-    let servers: Vec<_> = fields
-        .rest()
-        .into_iter()
-        .filter_map(|server| {
-            let name = server.key.clone();
-            let server = server.fields(sink)?;
-            let connection = match (server.has("command"), server.has("url")) {
-                (true, false) => stdio(server, base, sink),
-                (false, true) => http(server, sink),
-                _ => {
-                    let message = format!("{} needs either 'command' or 'url'", server.place);
-                    sink.error(server.at, message);
-                    None
-                }
-            };
-            Some((name, connection?))
-        })
-        .collect();
-    if servers.is_empty() && sink.count() == before {
-        sink.error(at, format!("{name} names no server"));
-    }
-    (sink.count() == before).then_some(EnvironmentSpec::Servers { servers })
-}
-
 fn single(connection: ConnectionSpec) -> EnvironmentSpec {
     EnvironmentSpec::Servers {
         servers: vec![("environment".to_owned(), connection)],
     }
 }
 
-fn is_url(text: &str) -> bool {
+pub(super) fn is_url(text: &str) -> bool {
     text.starts_with("http://") || text.starts_with("https://")
 }
 
@@ -112,8 +79,8 @@ fn mapping(fields: Fields, base: &Path, sink: &mut Sink<'_>) -> Option<Environme
     match given.as_slice() {
         [form] => match *form {
             "source" => python(fields, base, sink),
-            "command" => stdio(fields, base, sink).map(single),
-            "url" => http(fields, sink).map(single),
+            "command" => servers::stdio(fields, base, sink).map(single),
+            "url" => servers::http(fields, sink).map(single),
             "image" => image(fields, sink),
             hub_or_name => hub(fields, hub_or_name, sink),
         },
@@ -144,7 +111,7 @@ fn mapping(fields: Fields, base: &Path, sink: &mut Sink<'_>) -> Option<Environme
 }
 
 /// The fields of one form.
-fn known(form: &str) -> &'static [&'static str] {
+pub(super) fn known(form: &str) -> &'static [&'static str] {
     MAPPINGS
         .iter()
         .find(|(name, _)| *name == form)
@@ -302,7 +269,7 @@ fn is_identifier(text: &str) -> bool {
 }
 
 /// Without `.` and `..`, as written: links are not followed.
-fn lexical(path: &Path) -> PathBuf {
+pub(super) fn lexical(path: &Path) -> PathBuf {
     path.components()
         .fold(PathBuf::new(), |mut out, component| {
             match component {
@@ -318,144 +285,8 @@ fn lexical(path: &Path) -> PathBuf {
         })
 }
 
-fn canonical(path: PathBuf) -> PathBuf {
+pub(super) fn canonical(path: PathBuf) -> PathBuf {
     path.canonicalize().unwrap_or(path)
-}
-
-/// `{command, args, env, cwd}`, in the fields of a server.
-fn stdio(mut fields: Fields, base: &Path, sink: &mut Sink<'_>) -> Option<ConnectionSpec> {
-    check_transport(&mut fields, &["stdio"], sink);
-    let args = fields.take("args").and_then(|field| words(field, sink));
-    let command = fields
-        .take("command")
-        .and_then(|field| program(field, args.is_some(), base, sink));
-    let env = fields
-        .take("env")
-        .and_then(|field| field.variables(sink))
-        .unwrap_or_default();
-    let cwd = fields.take("cwd").map_or_else(
-        || Some(base.to_owned()),
-        |field| {
-            let (at, name) = (field.value.at, field.name());
-            let text = field.text(sink)?;
-            let path = lexical(&base.join(&text));
-            if !path.is_dir() {
-                sink.error(at, format!("{name}: no such folder '{}'", shown(&text)));
-            }
-            Some(canonical(path))
-        },
-    );
-    fields.finish(known("command"), sink);
-    let mut command = command?;
-    command.extend(args.unwrap_or_default());
-    Some(ConnectionSpec::Stdio { command, env, cwd })
-}
-
-/// The words of `command`, which is a list, or one string that is the program alone.
-fn program(field: Field, has_args: bool, base: &Path, sink: &mut Sink<'_>) -> Option<Vec<String>> {
-    let (at, name) = (field.value.at, field.name());
-    let mut command = match &field.value.data {
-        Data::String(text) if text.contains(char::is_whitespace) && !has_args => {
-            sink.error(
-                at,
-                format!(
-                    "{name} is not run through a shell; write it as a list: [{}]",
-                    {
-                        let words: Vec<_> = text.split_whitespace().take(3).collect();
-                        let more = text.split_whitespace().count() > 3;
-                        shown(&format!(
-                            "{}{}",
-                            words.join(", "),
-                            if more { ", …" } else { "" }
-                        ))
-                    }
-                ),
-            );
-            return None;
-        }
-        Data::String(_) => vec![field.text(sink)?],
-        Data::Sequence(_) => words(field, sink)?,
-        _ => {
-            field.wrong("a list of strings", sink);
-            return None;
-        }
-    };
-    let Some(program) = command.first_mut().filter(|program| !program.is_empty()) else {
-        sink.error(at, format!("{name} is empty"));
-        return None;
-    };
-    if program.contains('/') {
-        let path = lexical(&base.join(&*program));
-        if !path.exists() {
-            sink.error(at, format!("{name}: no such file '{}'", shown(program)));
-            return None;
-        }
-        *program = path.to_string_lossy().into_owned();
-    }
-    Some(command)
-}
-
-/// A list of scalars as strings.
-fn words(field: Field, sink: &mut Sink<'_>) -> Option<Vec<String>> {
-    let name = field.name();
-    let items = field.sequence(sink)?;
-    let count = items.len();
-    let words: Vec<String> = items
-        .into_iter()
-        .filter_map(|item| match item.data {
-            Data::String(text) => Some(text),
-            Data::Number(number) => Some(number.to_string()),
-            Data::Bool(value) => Some(value.to_string()),
-            Data::Null | Data::Sequence(_) | Data::Mapping(_) => {
-                sink.error(item.at, format!("{name} must be a list of strings"));
-                None
-            }
-        })
-        .collect();
-    (words.len() == count).then_some(words)
-}
-
-/// `{url, headers, sampling}`, in the fields of a server.
-fn http(mut fields: Fields, sink: &mut Sink<'_>) -> Option<ConnectionSpec> {
-    check_transport(
-        &mut fields,
-        &["http", "streamable-http", "streamable_http", "sse"],
-        sink,
-    );
-    let url = fields.take("url").and_then(|field| {
-        let (at, name) = (field.value.at, field.name());
-        let url = field.text(sink)?;
-        if !is_url(&url) {
-            sink.error(at, format!("{name} must start with http:// or https://"));
-            return None;
-        }
-        Some(url)
-    });
-    let headers = fields
-        .take("headers")
-        .and_then(|field| field.variables(sink))
-        .unwrap_or_default();
-    let sampling = fields
-        .take("sampling")
-        .and_then(|field| field.boolean(sink))
-        .unwrap_or_default();
-    fields.finish(known("url"), sink);
-    Some(ConnectionSpec::Http {
-        url: url?,
-        headers,
-        sampling,
-    })
-}
-
-/// Configurations of other MCP clients name the transport. Ours finds it out; a name that contradicts the rest is a mistake.
-fn check_transport(fields: &mut Fields, fitting: &[&str], sink: &mut Sink<'_>) {
-    for key in ["type", "transport"] {
-        if let Some(field) = fields.take(key)
-            && !matches!(&field.value.data, Data::String(text) if fitting.contains(&text.as_str()))
-        {
-            field.wrong(&format!("one of {}", fitting.join(", ")), sink);
-        }
-    }
 }
 
 fn image(mut fields: Fields, sink: &mut Sink<'_>) -> Option<EnvironmentSpec> {
@@ -468,7 +299,7 @@ fn image(mut fields: Fields, sink: &mut Sink<'_>) -> Option<EnvironmentSpec> {
         .take("ports")
         .and_then(|field| {
             let (at, name) = (field.value.at, field.name());
-            let ports = words(field, sink)?;
+            let ports = servers::words(field, sink)?;
             if !ports.iter().all(|port| is_port(port)) {
                 sink.error(at, format!("{name} must be ports such as 8080 or 8080:80"));
             }

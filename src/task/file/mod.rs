@@ -8,6 +8,7 @@ mod fields;
 mod json;
 mod load;
 mod row;
+mod servers;
 mod sink;
 mod source;
 mod substitute;

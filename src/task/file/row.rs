@@ -9,7 +9,7 @@ use std::path::Path;
 use super::fields::Fields;
 use super::sink::Sink;
 use super::tree::{Data, Node};
-use super::{agent, calls, environment, json};
+use super::{agent, calls, environment, json, servers};
 use crate::task::{AgentConfig, EnvironmentSpec, Solution, Task, slug};
 use crate::util::diagnostic::shown;
 use crate::util::suggest;
@@ -303,7 +303,7 @@ fn environment_of(
             None
         }
         (Some(env), None) => environment::read(env, base, sink),
-        (None, Some(mcp_config)) => environment::mcp_config(mcp_config, base, sink),
+        (None, Some(mcp_config)) => servers::mcp_config(mcp_config, base, sink),
         (None, None) => match default {
             DefaultEnvironment::Of(spec) | DefaultEnvironment::OfPython(spec) => Some(spec.clone()),
             DefaultEnvironment::Broken => None,

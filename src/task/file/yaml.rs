@@ -90,13 +90,16 @@ impl Builder<'_, '_> {
             column: span.start.col() + 1,
         };
         match event {
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(_) if self.root.is_some() => Err((
                 at,
                 "a second document starts here; a task file holds one, with a list of tasks"
                     .to_owned(),
             )),
-            Event::DocumentStart(_) => Ok(()),
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => Ok(()),
             Event::SequenceStart(anchor, tag) => {
                 self.open(at, anchor, tag.as_deref(), Content::Sequence(Vec::new()))
             }

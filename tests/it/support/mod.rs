@@ -24,6 +24,9 @@ pub fn wait_for_port(port: u16, sign: std::sync::mpsc::Receiver<()>) {
         if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
             return;
         }
-        assert!(std::time::Instant::now() < limit, "nothing listens on port {port}");
+        assert!(
+            std::time::Instant::now() < limit,
+            "nothing listens on port {port}"
+        );
     }
 }

@@ -12,6 +12,7 @@ mod chat_reply;
 mod check;
 mod conversation;
 mod image;
+mod messages_blocks;
 mod messages_check;
 mod messages_reply;
 mod reply;

@@ -142,6 +142,11 @@ impl Provider {
         self.state.requests.lock().unwrap().clone()
     }
 
+    /// Stops the server: every connection closes, and new ones are refused.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
     /// The most requests that were being answered at the same time.
     pub fn most_in_flight(&self) -> usize {
         self.state.most_in_flight.load(Ordering::SeqCst)
@@ -292,10 +297,13 @@ fn check(
 ) -> Result<(), Refusal> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let key = state.script.key.as_deref();
-    match api {
-        Api::Messages => messages_check::check_headers(header, key)?,
-        Api::Chat => chat_check::check_headers(header, key)?,
-    }
+    let version = match api {
+        Api::Messages => Some(messages_check::check_headers(header, key)?),
+        Api::Chat => {
+            chat_check::check_headers(header, key)?;
+            None
+        }
+    };
     if !header("content-type").is_some_and(|kind| kind.starts_with("application/json")) {
         return Err(Refusal::invalid(
             "content-type: header must be application/json",
@@ -304,9 +312,9 @@ fn check(
     let body = body.map_err(|error| {
         Refusal::invalid(format!("The request body is not valid JSON: {error}"))
     })?;
-    match api {
-        Api::Messages => messages_check::check_body(body, &state.signed.lock().unwrap()),
-        Api::Chat => chat_check::check_body(body, state.reasons.load(Ordering::SeqCst)),
+    match version {
+        Some(version) => messages_check::check_body(body, version, &state.signed.lock().unwrap()),
+        None => chat_check::check_body(body, state.reasons.load(Ordering::SeqCst)),
     }
 }
 

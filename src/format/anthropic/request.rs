@@ -1,0 +1,199 @@
+//! Our conversation as a Messages request.
+
+use serde_json::{Map, Value, json};
+
+use super::cache;
+use crate::format::content::{Part, hidden};
+use crate::format::structured;
+use crate::format::{Conversation, Names};
+use crate::message::{Arguments, Block, Content, Message, Tool, ToolResult, Turn};
+
+/// The API wants a number; this is what Python hud sends.
+pub const DEFAULT_MAX_TOKENS: u32 = 16_384;
+
+/// The body of a streaming request.
+pub fn request(conversation: &Conversation<'_>, names: &Names) -> Value {
+    let mut body = json!({
+        "model": conversation.model,
+        "max_tokens": conversation.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
+        "stream": true,
+    });
+    if !conversation.tools.is_empty() {
+        body["tools"] = conversation
+            .tools
+            .iter()
+            .map(|tool| tool_json(tool, names))
+            .collect();
+    }
+    let (system, messages) = split_system(conversation);
+    if !system.is_empty() {
+        body["system"] = Value::Array(system);
+    }
+    for (key, value) in [
+        ("temperature", conversation.temperature),
+        ("top_p", conversation.top_p),
+    ] {
+        if let Some(value) = value {
+            body[key] = json!(value);
+        }
+    }
+    body["messages"] = Value::Array(messages_json(messages, names));
+    cache::mark(&mut body);
+    body
+}
+
+/// The API version that `conversation` must be sent with. The one of 2026 knows no sampling parameters and answers 400 to them, so a request that
+/// has some is sent as one of 2023; models that take none still refuse it, with a message that says so.
+/// See <https://platform.claude.com/docs/en/api/versioning>.
+pub fn version(conversation: &Conversation<'_>) -> &'static str {
+    if conversation.temperature.is_some() || conversation.top_p.is_some() {
+        "2023-06-01"
+    } else {
+        "2026-10-21"
+    }
+}
+
+fn tool_json(tool: &Tool, names: &Names) -> Value {
+    let mut json = json!({"name": names.wire(&tool.name)});
+    if !tool.description.trim().is_empty() {
+        json["description"] = json!(tool.description);
+    }
+    let mut schema = match &tool.input_schema {
+        Value::Object(schema) => schema.clone(),
+        _ => Map::new(),
+    };
+    schema.entry("type").or_insert_with(|| json!("object"));
+    json["input_schema"] = Value::Object(schema);
+    json
+}
+
+/// The system prompt with the system messages that lead the conversation, and the rest of the conversation.
+fn split_system<'a>(conversation: &Conversation<'a>) -> (Vec<Value>, &'a [Message]) {
+    let mut blocks = Vec::new();
+    blocks.extend(
+        conversation
+            .system
+            .and_then(|text| Part::text(text.to_owned()))
+            .map(block),
+    );
+    let mut rest = conversation.messages;
+    while let [Message::System { content }, tail @ ..] = rest {
+        let text = Content::join_text(content);
+        blocks.extend(Part::text(text).map(block));
+        rest = tail;
+    }
+    (blocks, rest)
+}
+
+/// Messages in turns: what follows each other on one side becomes one message, results first, as the API demands.
+fn messages_json(messages: &[Message], names: &Names) -> Vec<Value> {
+    let mut out: Vec<(&str, Vec<Value>)> = Vec::new();
+    for message in messages {
+        let (role, blocks) = match message {
+            Message::User { content } => ("user", Part::of_all(content).map(block).collect()),
+            // Only some models take system messages here, so all get it as what they can read.
+            Message::System { content } => {
+                let text = Content::join_text(content);
+                let text = format!("<system-message>\n{text}\n</system-message>");
+                ("user", vec![block(Part::Text(text))])
+            }
+            Message::Assistant { turn } => ("assistant", turn_json(turn, names)),
+            Message::Tools { results } => ("user", results_json(results)),
+        };
+        if blocks.is_empty() {
+            continue;
+        }
+        match out.last_mut() {
+            Some((last, content)) if *last == role => content.extend(blocks),
+            _ => out.push((role, blocks)),
+        }
+    }
+    out.into_iter()
+        .map(|(role, content)| json!({"role": role, "content": content}))
+        .collect()
+}
+
+fn turn_json(turn: &Turn, names: &Names) -> Vec<Value> {
+    turn.blocks
+        .iter()
+        .filter_map(|own| match own {
+            Block::Text { text } => Part::text(text.clone()).map(block),
+            // Any other thinking is another provider's, which this one would refuse.
+            Block::Reasoning { opaque, .. } => opaque.clone().filter(|block| {
+                block["type"] == "thinking" || block["type"] == "redacted_thinking"
+            }),
+            Block::Opaque { value } => Some(value.clone()),
+            Block::ToolCall(call) => {
+                let input = match &call.arguments {
+                    Arguments::Object { value } => value.clone(),
+                    // An input must be an object; what was wrong with it is in the result.
+                    Arguments::Malformed { .. } => Map::new(),
+                };
+                Some(json!({
+                    "type": "tool_use",
+                    "id": call.id,
+                    "name": names.wire(&call.name),
+                    "input": input,
+                }))
+            }
+        })
+        .collect()
+}
+
+/// All results, then whatever could not be in one.
+fn results_json(results: &[ToolResult]) -> Vec<Value> {
+    let mut blocks = Vec::new();
+    let mut after = Vec::new();
+    for result in results {
+        let mut content: Vec<Value> = Vec::new();
+        for part in Part::of_all(&result.content) {
+            // The API refuses anything but text in a result that is an error.
+            if result.is_error && !matches!(part, Part::Text(_)) {
+                after.push(block(Part::Text(format!(
+                    "From the failed call `{}` of `{}`:",
+                    result.call_id, result.name
+                ))));
+                after.push(block(part));
+            } else {
+                content.push(block(part));
+            }
+        }
+        content.extend(structured::extra_text(result).map(|text| block(Part::Text(text))));
+        let mut json = json!({"type": "tool_result", "tool_use_id": result.call_id});
+        if result.is_error {
+            if content.is_empty() {
+                content.push(block(Part::Text(
+                    "the tool failed without a word".to_owned(),
+                )));
+            }
+            json["is_error"] = json!(true);
+        }
+        if !content.is_empty() {
+            json["content"] = Value::Array(content);
+        }
+        blocks.push(json);
+    }
+    blocks.append(&mut after);
+    blocks
+}
+
+fn block(part: Part<'_>) -> Value {
+    match part {
+        Part::Text(text) => json!({"type": "text", "text": text}),
+        Part::Image { data, mime_type } => json!({
+            "type": "image",
+            "source": {"type": "base64", "media_type": mime_type, "data": data},
+        }),
+        Part::Pdf { data, title } => json!({
+            "type": "document",
+            "source": {"type": "base64", "media_type": "application/pdf", "data": data},
+            "title": title,
+        }),
+        Part::Audio { mime_type, .. } => {
+            json!({"type": "text", "text": hidden("a recording", mime_type)})
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! Serving an environment to others. Each server is an `app()` that can be tested without a socket; nothing here parses flags or prints.
+
+pub mod access;
+pub mod mcp;
