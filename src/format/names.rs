@@ -32,7 +32,7 @@ impl Names {
             names.insert(&tool.name, tool.name.clone());
         }
         for tool in others {
-            let wire = (0..)
+            let wire = (0..=u32::MAX)
                 .map(|round| made_up(&tool.name, longest, round))
                 .find(|wire| !names.from_wire.contains_key(wire))
                 .unwrap_or_default();

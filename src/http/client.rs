@@ -7,8 +7,6 @@ use std::time::Duration;
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, ClientBuilder, Url};
 
-use super::error::{HttpError, HttpErrorKind};
-
 /// A host that does not even accept a connection within this is down; a model that thinks for minutes has accepted long before.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -18,31 +16,34 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 /// More than any sane server needs within one origin.
 const MAX_REDIRECTS: usize = 5;
 
-type Built = Result<Client, String>;
+/// The client for any host. Cheap to clone; its connections are pooled; it has no timeout but that of connecting.
+///
+/// Where the URL is known, [`client_for`] is better: it leaves out the proxy for addresses of this machine.
+pub fn client() -> Client {
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    CLIENT.get_or_init(|| build(builder)).clone()
+}
 
-/// The client for `url`: cheap to clone, its connections are pooled. It has no timeout but that of connecting.
-pub fn client_for(url: &str) -> Result<Client, HttpError> {
-    static REMOTE: OnceLock<Built> = OnceLock::new();
-    static LOOPBACK: OnceLock<Built> = OnceLock::new();
-    let parsed = Url::parse(url).map_err(|error| HttpError::before(url, format!("{error}")))?;
-    if !matches!(parsed.scheme(), "http" | "https") {
-        return Err(HttpError::before(
-            url,
-            "expected http:// or https://".to_owned(),
-        ));
+/// The client for the host of `url`.
+pub fn client_for(url: &str) -> Client {
+    static LOOPBACK: OnceLock<Client> = OnceLock::new();
+    if Url::parse(url).is_ok_and(|url| is_loopback(&url)) {
+        return LOOPBACK
+            .get_or_init(|| build(|| builder().no_proxy()))
+            .clone();
     }
-    let built = if is_loopback(&parsed) {
-        LOOPBACK.get_or_init(|| {
-            // A machine without any CA certificate can still talk to itself.
-            build(builder().no_proxy()).or_else(|_| build(builder().no_proxy().tls_certs_only([])))
+    client()
+}
+
+/// A machine without any CA certificate can still talk to itself, and its attempts at HTTPS say what is wrong when they are made.
+fn build(builder: impl Fn() -> ClientBuilder) -> Client {
+    builder()
+        .build()
+        .or_else(|error| {
+            tracing::debug!(%error, "no CA certificates");
+            builder().tls_certs_only([]).build()
         })
-    } else {
-        REMOTE.get_or_init(|| build(builder()))
-    };
-    built.clone().map_err(|message| HttpError {
-        kind: HttpErrorKind::Request,
-        ..HttpError::before(url, format!("cannot set up HTTPS: {message}"))
-    })
+        .unwrap_or_default()
 }
 
 fn builder() -> ClientBuilder {
@@ -59,12 +60,6 @@ fn builder() -> ClientBuilder {
                 attempt.stop()
             }
         }))
-}
-
-fn build(builder: ClientBuilder) -> Built {
-    builder
-        .build()
-        .map_err(|error| super::error::innermost(&error))
 }
 
 /// Whether a redirect stays within its origin. Headers with keys travel with it, and only `Authorization` would be taken off elsewhere.
@@ -98,18 +93,5 @@ mod tests {
         check("http://[::1]:80", true);
         check("https://localhost.example.com", false);
         check("http://10.0.0.1", false);
-    }
-
-    #[test]
-    fn what_is_no_url_is_refused() {
-        for (url, expected) in [
-            (
-                "localhost:80",
-                "cannot use `localhost:80`: expected http:// or https://",
-            ),
-            ("::", "cannot use `::`: relative URL without a base"),
-        ] {
-            assert_eq!(client_for(url).unwrap_err().to_string(), expected);
-        }
     }
 }

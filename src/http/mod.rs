@@ -11,7 +11,7 @@ mod sse;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use client::client_for;
+pub use client::{client, client_for};
 pub use error::{HttpError, HttpErrorKind};
 pub use request::{Headers, Streamed, get, post_json, post_sse};
 pub use sse::{Event, Events};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{RequestBuilder, Response};
+use reqwest::{Client, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ pub async fn post_sse<B: Serialize + ?Sized>(
     headers: &Headers,
     body: &B,
 ) -> Result<Streamed, HttpError> {
-    let request = client_for(url)?
+    let request = checked(url)?
         .post(url)
         .header("accept", "text/event-stream")
         .json(body);
@@ -57,14 +57,14 @@ pub async fn post_json<B: Serialize + ?Sized>(
     headers: &Headers,
     body: &B,
 ) -> Result<Value, HttpError> {
-    let request = client_for(url)?.post(url).json(body);
+    let request = checked(url)?.post(url).json(body);
     let response = send(url, request, headers).await?;
     read_json(url, response).await
 }
 
 /// Gets a body of at most `limit` bytes.
 pub async fn get(url: &str, headers: &Headers, limit: usize) -> Result<Bytes, HttpError> {
-    let response = send(url, client_for(url)?.get(url), headers).await?;
+    let response = send(url, checked(url)?.get(url), headers).await?;
     let (body, complete) = read(url, response, limit).await?;
     if !complete {
         return Err(HttpError::answer(
@@ -73,6 +73,17 @@ pub async fn get(url: &str, headers: &Headers, limit: usize) -> Result<Bytes, Ht
         ));
     }
     Ok(body)
+}
+
+/// The client for `url`, which must be one.
+fn checked(url: &str) -> Result<Client, HttpError> {
+    let parsed = Url::parse(url).map_err(|error| HttpError::before(url, error.to_string()))?;
+    if matches!(parsed.scheme(), "http" | "https") {
+        Ok(client_for(url))
+    } else {
+        let detail = "expected http:// or https://".to_owned();
+        Err(HttpError::before(url, detail))
+    }
 }
 
 /// Sends, and turns an answer that is not a success into an error.
@@ -265,5 +276,19 @@ mod tests {
             error.to_string(),
             "cannot use `http://localhost:1/`: the header `authorization` has a name or value that HTTP does not allow"
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_no_url_is_refused() {
+        for (url, expected) in [
+            (
+                "localhost:80",
+                "cannot use `localhost:80`: expected http:// or https://",
+            ),
+            ("::", "cannot use `::`: relative URL without a base"),
+        ] {
+            let error = get(url, &headers(), 1).await.unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
     }
 }

@@ -140,9 +140,7 @@ impl Client {
             .custom_headers(headers)
             // Losing a session silently would lose the scenario's state; the rollout must fail instead.
             .reinit_on_expired_session(false);
-        let client = crate::http::client_for(&options.url).map_err(|error| McpError::Closed {
-            detail: Some(error.to_string()),
-        })?;
+        let client = crate::http::client_for(&options.url);
         let transport = StreamableHttpClientTransport::with_client(client, config);
         let lifecycle = ClientLifecycleMode::Auto {
             preferred_versions: vec![PREFERRED],

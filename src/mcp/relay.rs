@@ -2,7 +2,8 @@
 //!
 //! Both eras of MCP are served on one endpoint. Up to 2025-11-25 a session is the transport's: one [`Relay`] each, with one copy.
 //! Since 2026-07-28 MCP is stateless: `prompts/get` opens a copy and names it in the result's `_meta["hud/session"]`; requests that carry that
-//! name act on it, others on the server's shared copy.
+//! name act on it, others on the server's shared copy. Results then carry `resultType`, which a copy (initialised the old way) does not send and
+//! rmcp takes away again for clients of the older era.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -14,7 +15,7 @@ use rmcp::model::{
     CallToolRequestParams, CallToolResponse, ErrorData, GetPromptRequestParams, GetPromptResponse,
     Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
     ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
-    ReadResourceResponse, ServerCapabilities, ServerConfig,
+    ReadResourceResponse, ResultType, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::{Peer, RequestContext, RoleClient, RoleServer, ServiceError};
 use serde_json::Value;
@@ -282,11 +283,11 @@ impl ServerHandler for Relay {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let request = clean(request);
-        self.with(
-            &context,
-            |peer| async move { peer.list_tools(request).await },
-        )
-        .await
+        let mut answer = self
+            .with(&context, |peer| async move { peer.list_tools(request).await })
+            .await?;
+        answer.result_type = Some(ResultType::COMPLETE);
+        Ok(answer)
     }
 
     async fn list_prompts(
@@ -295,11 +296,11 @@ impl ServerHandler for Relay {
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         let request = clean(request);
-        self.with(
-            &context,
-            |peer| async move { peer.list_prompts(request).await },
-        )
-        .await
+        let mut answer = self
+            .with(&context, |peer| async move { peer.list_prompts(request).await })
+            .await?;
+        answer.result_type = Some(ResultType::COMPLETE);
+        Ok(answer)
     }
 
     async fn list_resources(
@@ -308,10 +309,11 @@ impl ServerHandler for Relay {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let request = clean(request);
-        self.with(&context, |peer| async move {
-            peer.list_resources(request).await
-        })
-        .await
+        let mut answer = self
+            .with(&context, |peer| async move { peer.list_resources(request).await })
+            .await?;
+        answer.result_type = Some(ResultType::COMPLETE);
+        Ok(answer)
     }
 
     async fn list_resource_templates(
@@ -320,10 +322,11 @@ impl ServerHandler for Relay {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let request = clean(request);
-        self.with(&context, |peer| async move {
-            peer.list_resource_templates(request).await
-        })
-        .await
+        let mut answer = self
+            .with(&context, |peer| async move { peer.list_resource_templates(request).await })
+            .await?;
+        answer.result_type = Some(ResultType::COMPLETE);
+        Ok(answer)
     }
 
     async fn call_tool(
@@ -332,10 +335,15 @@ impl ServerHandler for Relay {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         request.meta = None;
-        self.with(&context, |peer| async move {
-            peer.call_tool_once(request).await
-        })
-        .await
+        let mut answer = self
+            .with(&context, |peer| async move {
+                peer.call_tool_once(request).await
+            })
+            .await?;
+        if let CallToolResponse::Complete(result) = &mut answer {
+            result.result_type = Some(ResultType::COMPLETE);
+        }
+        Ok(answer)
     }
 
     async fn get_prompt(
@@ -345,11 +353,15 @@ impl ServerHandler for Relay {
     ) -> Result<GetPromptResponse, ErrorData> {
         request.meta = None;
         if session_of(&context).is_some() || !is_stateless(&context) {
-            return self
+            let mut answer = self
                 .with(&context, |peer| async move {
                     peer.get_prompt_once(request).await
                 })
-                .await;
+                .await?;
+            if let GetPromptResponse::Complete(result) = &mut answer {
+                result.result_type = Some(ResultType::COMPLETE);
+            }
+            return Ok(answer);
         }
         let (id, copy) = self.server.open_named().await?;
         let answer = copy.client().peer().get_prompt_once(request).await;
@@ -358,6 +370,7 @@ impl ServerHandler for Relay {
                 let mut meta = result.meta.take().unwrap_or_default();
                 meta.0.insert(SESSION_META.to_owned(), Value::String(id));
                 result.meta = Some(meta);
+                result.result_type = Some(ResultType::COMPLETE);
                 Ok(GetPromptResponse::Complete(result))
             }
             Ok(other) => Ok(other),
@@ -375,11 +388,14 @@ impl ServerHandler for Relay {
     ) -> Result<ReadResourceResponse, ErrorData> {
         request.meta = None;
         let graded = request.uri.contains(':') && !request.uri.contains("://");
-        let answer = self
+        let mut answer = self
             .with(&context, |peer| async move {
                 peer.read_resource_once(request).await
             })
             .await;
+        if let Ok(ReadResourceResponse::Complete(result)) = &mut answer {
+            result.result_type = Some(ResultType::COMPLETE);
+        }
         if graded && let Some(id) = session_of(&context) {
             self.server.finish(&id);
         }

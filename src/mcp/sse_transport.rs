@@ -33,7 +33,6 @@ impl SseTransport {
             detail: Some(detail),
         };
         let mut request = crate::http::client_for(url)
-            .map_err(|error| closed(error.to_string()))?
             .get(url)
             .header("accept", "text/event-stream");
         for (name, value) in headers {
@@ -89,15 +88,14 @@ impl Transport<RoleClient> for SseTransport {
         &mut self,
         item: TxJsonRpcMessage<RoleClient>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
-        let request = crate::http::client_for(&self.endpoint).map(|client| {
-            let request = client.post(&self.endpoint).json(&item);
-            self.headers.iter().fold(request, |request, (name, value)| {
-                request.header(name, value)
-            })
-        });
+        let mut request = crate::http::client_for(&self.endpoint)
+            .post(&self.endpoint)
+            .json(&item);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
         async move {
             request
-                .map_err(io::Error::other)?
                 .send()
                 .await
                 .and_then(|response| response.error_for_status())

@@ -241,7 +241,10 @@ mod tests {
         for event in &events {
             live.event(event).unwrap();
         }
-        insta::assert_snapshot!(live.rows().join("\n"), @"");
+        insta::assert_snapshot!(live.rows().join("\n"), @r"
+        ceo-hud         step 3    lookup
+        ceo-other-name  setup
+        ");
     }
 
     #[test]
@@ -276,6 +279,11 @@ mod tests {
         }
         assert_eq!(live.rows(), Vec::<String>::new());
         assert_eq!(live.note(), "mean 0.750  1 not graded");
-        insta::assert_snapshot!(captured.stderr(), @"");
+        insta::assert_snapshot!(captured.stderr(), @r#"
+        trivia: 20 rollouts with claude-sonnet-4-6, 20 at a time
+        task  reward 1.000  3 steps  1.2k tok  0.8s  "JR"
+        task  reward 0.500  3 steps  1.2k tok  0.8s  "JR"
+        task  cancelled  3 steps  1.2k tok  0.8s  "JR"
+        "#);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::event::{JobStarted, Outcome, RolloutRef, RolloutResult};
 use crate::ui::{Paint, Tone, width_of};
-use crate::util::{text, time};
+use crate::util::text;
 
 use super::words;
 
@@ -10,7 +10,7 @@ use super::words;
 const NAME_WIDTH: usize = 40;
 
 /// An answer is not shown in less than this.
-const ANSWER_WIDTH: usize = 12;
+const ANSWER_WIDTH: usize = 8;
 
 /// Names rollouts: a task that is played more than once has its repeat, from 1, behind its name.
 pub(super) fn name(rollout: &RolloutRef, group: u32) -> String {
@@ -56,7 +56,7 @@ pub(super) fn lines(
     };
     let steps = words::plural(u64::from(result.steps), "step");
     let tokens = words::count(result.usage.total());
-    let time = time::human(result.duration);
+    let time = words::duration(result.duration);
     let name = name(rollout, group);
     let plain = format!("{head}{name}  {ending}  {steps}  {tokens} tok  {time}");
     let room = width.saturating_sub(width_of(&plain) + 2);
@@ -86,10 +86,11 @@ pub(super) fn lines(
 pub(super) fn reason(outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Graded { .. } | Outcome::Cancelled => None,
-        Outcome::AgentError { .. }
-        | Outcome::EnvironmentError { .. }
-        | Outcome::Timeout { .. }
-        | Outcome::LimitReached { .. } => outcome.message(),
+        // Its own message would say "limit reached" again.
+        Outcome::LimitReached { limit, message } => Some(format!("[{}] {message}", limit.as_str())),
+        Outcome::AgentError { .. } | Outcome::EnvironmentError { .. } | Outcome::Timeout { .. } => {
+            outcome.message()
+        }
     }
 }
 

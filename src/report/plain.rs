@@ -6,7 +6,7 @@ use super::standard::Report;
 use super::{outcome, words};
 use crate::event::{JobStarted, NoticeLevel, RunEvent};
 use crate::ui::Printer;
-use crate::util::{text, time};
+use crate::util::text;
 
 /// Says on stderr what happens, a line at a time.
 pub struct Plain {
@@ -104,7 +104,7 @@ pub(super) fn environment_ready(printer: &Printer, event: &RunEvent) {
             .map_or_else(String::new, |reason| format!(" ({reason})"));
         let line = format!(
             "environment {environment} is ready after {}: {isolation}{because}",
-            time::human(*startup)
+            words::duration(*startup)
         );
         printer.talk(&words::indented(&line, ""));
     }

@@ -10,7 +10,7 @@ use super::{outcome, plain, words};
 use crate::event::{JobStarted, RunEvent, Step};
 use crate::message::{Arguments, Content, Message, ToolCall, ToolResult, Turn};
 use crate::ui::{Paint, Printer, Tone, Verbosity};
-use crate::util::{text, time};
+use crate::util::text;
 
 /// Lines of a prompt without `-v`.
 const PROMPT_LINES: usize = 12;
@@ -99,7 +99,7 @@ impl Single {
                 self.end_stream();
                 let line = format!(
                     "  retry {attempt} in {}: {}",
-                    time::human(*delay),
+                    words::duration(*delay),
                     text::one_line(error, 200)
                 );
                 self.printer.talk(&self.paint().tone(Tone::Warning, &line));
@@ -142,7 +142,7 @@ impl Single {
                 "judged by {}  {} tok  {}",
                 text::one_line(model, 60),
                 words::count(usage.total()),
-                time::human(*duration)
+                words::duration(*duration)
             )),
             Step::Log { level, text } => {
                 let is_trouble = !matches!(level.as_str(), "debug" | "info" | "notice");
@@ -235,7 +235,7 @@ impl Single {
         } else {
             String::new()
         };
-        let time = time::human(duration);
+        let time = words::duration(duration);
         // The mark, the indent, and two gaps of two.
         let used = 4 + name.chars().count() + tail.chars().count() + 2 + time.len();
         let room = self.printer.width().saturating_sub(used).max(20);

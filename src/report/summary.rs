@@ -2,7 +2,6 @@
 
 use crate::event::{JobSummary, Limit};
 use crate::ui::{Paint, Tone};
-use crate::util::time;
 
 use super::rows::{Ending, Row};
 use super::words;
@@ -17,8 +16,13 @@ pub(super) fn block(summary: &JobSummary, rows: &[Row], paint: Paint) -> String 
     }
     if !summary.failed.is_empty() {
         let count: usize = summary.failed.iter().map(|(_, count)| count).sum();
+        let place = if summary.graded > 0 {
+            ", left out of the mean"
+        } else {
+            ""
+        };
         let text = format!(
-            "{count} of {} rollouts, left out of the mean: {}",
+            "{count} of {} rollouts{place}: {}",
             summary.rollouts,
             kinds(summary)
         );
@@ -38,7 +42,7 @@ pub(super) fn block(summary: &JobSummary, rows: &[Row], paint: Paint) -> String 
     };
     line(
         "time",
-        format!("{}{interrupted}", time::human(summary.duration)),
+        format!("{}{interrupted}", words::duration(summary.duration)),
     );
     line("saved in", summary.directory.display().to_string());
     lines.join("\n")
@@ -55,7 +59,7 @@ pub(super) fn one_line(summary: &JobSummary) -> String {
         parts.push(kinds(summary));
     }
     parts.push(format!("{} tok", words::count(summary.usage.total())));
-    parts.push(time::human(summary.duration));
+    parts.push(words::duration(summary.duration));
     if summary.interrupted {
         parts.push("interrupted".to_owned());
     }

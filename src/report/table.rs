@@ -7,7 +7,7 @@ use super::standard::Report;
 use super::{details, outcome, summary, words};
 use crate::event::{JobStarted, JobSummary, RunEvent};
 use crate::ui::{Cell, Column, Printer, Table, Tone, Verbosity};
-use crate::util::{text, time};
+use crate::util::text;
 
 /// The table, the reasons of failures and the summary, printed on stdout when the job ends.
 pub struct FinalTable {
@@ -97,7 +97,7 @@ fn by_rollout(rows: &[Row]) -> Table {
             reward,
             Cell::new(row.steps.to_string()),
             Cell::new(words::count(row.tokens)),
-            Cell::new(time::human(row.duration)),
+            Cell::new(words::duration(row.duration)),
             answer,
         ]);
     }
@@ -143,7 +143,7 @@ fn by_task(rows: &[Row]) -> Table {
             Cell::new(n),
             Cell::new(format!("{:.1}", average(|row| f64::from(row.steps)))),
             Cell::new(words::count(average(|row| row.tokens as f64).round() as u64)),
-            Cell::new(time::human(std::time::Duration::from_secs_f64(seconds))),
+            Cell::new(words::duration(std::time::Duration::from_secs_f64(seconds))),
         ]);
     }
     table

@@ -1,6 +1,8 @@
 //! Numbers and outcomes in words.
 
-use crate::util::text;
+use std::time::Duration;
+
+use crate::util::{text, time};
 
 /// Lines of one text that are shown before the rest is only counted.
 const SHOWN_LINES: usize = 40;
@@ -48,6 +50,16 @@ pub(super) fn dollars(amount: f64) -> String {
         format!("${amount:.2}")
     } else {
         format!("${amount:.4}")
+    }
+}
+
+/// `41ms`, `0.8s`, `3m 05s`: isolated rollouts take milliseconds.
+pub(super) fn duration(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    if millis < 100 {
+        format!("{millis}ms")
+    } else {
+        time::human(duration)
     }
 }
 
@@ -111,6 +123,12 @@ mod tests {
         assert_eq!(indented("a\n  b\u{1b}[31m!\n\n", "    "), "    a\n      b!");
         assert_eq!(indented_up_to("1\n2\n3\n4", "", 2), "1\n2\n… 2 more lines");
         assert_eq!(indented_up_to("1\n2\n3", " ", 2), " 1\n 2\n … 1 more line");
+    }
+
+    #[test]
+    fn short_times_are_not_nothing() {
+        let shown = [0, 41, 100, 61_000].map(|millis| duration(Duration::from_millis(millis)));
+        assert_eq!(shown, ["0ms", "41ms", "0.1s", "1m 01s"]);
     }
 
     #[test]

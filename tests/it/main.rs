@@ -5,12 +5,14 @@
     clippy::expect_used,
     clippy::disallowed_methods,
     clippy::print_stderr,
-    reason = "a test stops at what it did not expect, starts programs, writes files and says aloud what it skips"
+    unreachable_pub,
+    reason = "a test stops at what it did not expect, starts programs, writes files and says aloud what it skips; `pub` says what a module gives to the others"
 )]
 
 mod engine;
 mod interop;
 mod lifecycle;
+mod replay;
 mod serve_mcp;
 mod standin;
 mod support;

@@ -171,30 +171,35 @@ async fn two_clients_never_see_each_others_state_and_exclusions_hold() {
     let running = serve(None).await;
     let script = r#"
 import asyncio, json, sys
-from mcp import ClientSession
-from mcp.client.streamable_http import streamablehttp_client
+from mcp import Client
+
+async def play(mode):
+    async with Client(sys.argv[1], mode=mode) as a, Client(sys.argv[1], mode=mode) as b:
+        assert a.server_info.name == "served", a.server_info
+        # In the older era the connection is the session; since 2026-07-28 the prompt names it.
+        stateless = a.protocol_version >= "2026-07-28"
+        assert stateless == (mode == "auto"), a.protocol_version
+        prompt = await a.get_prompt("served:count", {"target": "2"})
+        mine = {"hud/session": prompt.meta["hud/session"]} if stateless else None
+        assert ("hud/session" in (prompt.meta or {})) == stateless, prompt.meta
+        names = sorted(t.name for t in (await b.list_tools()).tools)
+        assert names == ["bump", "secret"], names
+        names = [t.name for t in (await a.list_tools(meta=mine, cache_mode="bypass")).tools]
+        assert names == ["bump"], names
+        assert (await a.call_tool("secret", {}, meta=mine)).is_error
+        await a.call_tool("bump", {"by": 2}, meta=mine)
+        result = await b.call_tool("bump", {})
+        assert result.structured_content == {"result": 1}, result
+        prompts = (await a.list_prompts()).prompts
+        assert [p.name for p in prompts] == ["served:count"], prompts
+        assert "code" not in (prompts[0].meta or {}), prompts
+        await a.call_tool("_hud_submit", {"scenario": "count", "answer": "2"}, meta=mine)
+        read = await a.read_resource("served:count", meta=mine, cache_mode="bypass")
+        assert json.loads(read.contents[0].text)["reward"] == 1.0, read
 
 async def main():
-    async with streamablehttp_client(sys.argv[1]) as (r1, w1, _), streamablehttp_client(sys.argv[1]) as (r2, w2, _):
-        async with ClientSession(r1, w1) as a, ClientSession(r2, w2) as b:
-            info = await a.initialize()
-            await b.initialize()
-            assert info.serverInfo.name == "served", info
-            names = sorted(t.name for t in (await b.list_tools()).tools)
-            assert names == ["bump", "secret"], names
-            await a.get_prompt("served:count", {"target": "2"})
-            names = [t.name for t in (await a.list_tools()).tools]
-            assert names == ["bump"], names
-            assert (await a.call_tool("secret", {})).isError
-            await a.call_tool("bump", {"by": 2})
-            result = await b.call_tool("bump", {})
-            assert result.structuredContent == {"result": 1}, result
-            prompts = (await a.list_prompts()).prompts
-            assert [p.name for p in prompts] == ["served:count"], prompts
-            assert "code" not in (prompts[0].meta or {}), prompts
-            await a.call_tool("_hud_submit", {"scenario": "count", "answer": "2"})
-            grade = json.loads((await a.read_resource("served:count")).contents[0].text)
-            assert grade["reward"] == 1.0, grade
+    for mode in ["legacy", "auto"]:
+        await play(mode)
 asyncio.run(main())
 "#;
     let (ok, text) = python(&venv, script, &running.url).await;
@@ -216,7 +221,6 @@ async fn stateless(url: &str, method: &str, mut params: Value, session: Option<&
     params["_meta"] = meta;
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
     let mut request = hud::http::client_for(url)
-        .unwrap()
         .post(url)
         .header("accept", "application/json, text/event-stream")
         .header("mcp-protocol-version", "2026-07-28")
@@ -290,7 +294,7 @@ async fn the_stateless_era_names_its_sessions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn our_client_speaks_to_our_server_and_strangers_are_refused() {
     let running = serve(Some("s3cret")).await;
-    let client = hud::http::client_for(&running.url).unwrap();
+    let client = hud::http::client_for(&running.url);
     let refused = client.post(&running.url).send().await.unwrap();
     assert_eq!(refused.status().as_u16(), 401);
     let health = running.url.replace("/mcp", "/health");

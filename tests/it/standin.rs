@@ -1,11 +1,15 @@
 //! The provider stand-in, tested against the official Python SDKs (here), with requests that are wrong on purpose
-//! (`refusals`), and byte by byte where a test wants it to break (`breaks`).
+//! (`refused_…`), and byte by byte where a test wants it to break (`breaks`); and the
+//! builder of whole-command tests (`command`).
 //!
 //! The SDKs come from a virtual environment that `HUD_TEST_VENV_SDK` names (`tests/run` makes it).
 
 mod breaks;
+mod command;
 mod http;
-mod refusals;
+mod refused;
+mod refused_chat;
+mod refused_messages;
 
 use std::path::PathBuf;
 
@@ -284,8 +288,8 @@ fn sdks_raise_what_breaks_mean() {
         Api::Messages,
         "stream",
         vec![
-            (breaks(Break::Drop), "APIConnectionError", None),
-            (breaks(Break::Error), "OverloadedError", Some(200)),
+            (breaks(Break::Drop), "RemoteProtocolError", None),
+            (breaks(Break::Error), "APIStatusError", Some(200)),
             (malformed(), "ValueError", None),
             (wrong_key(), "AuthenticationError", Some(401)),
         ],
@@ -296,7 +300,6 @@ fn sdks_raise_what_breaks_mean() {
         vec![
             (breaks(Break::Drop), "APIConnectionError", None),
             (breaks(Break::Error), "APIError", None),
-            (malformed(), "JSONDecodeError", None),
             (wrong_key(), "AuthenticationError", Some(401)),
         ],
     );

@@ -85,7 +85,9 @@ impl Assembler {
             self.id = non_empty(&chunk["id"]).map(str::to_owned);
         }
         if self.model.is_empty() {
-            self.model = non_empty(&chunk["model"]).unwrap_or_default().to_owned();
+            non_empty(&chunk["model"])
+                .unwrap_or_default()
+                .clone_into(&mut self.model);
         }
         if chunk["usage"].is_object() {
             self.usage = usage(&chunk["usage"]);

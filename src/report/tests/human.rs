@@ -14,13 +14,62 @@ fn plain(events: &[RunEvent], options: Options) -> Captured {
 #[test]
 fn lines_come_as_rollouts_end() {
     let captured = plain(&whole_story(), Options::default());
-    insta::assert_snapshot!(captured.stderr(), @"");
+    insta::assert_snapshot!(captured.stderr(), @r#"
+    trivia: 8 rollouts with claude-sonnet-4-6, 8 at a time
+    warning: --max-steps 30 does not apply to 3 tasks that set it
+    environment trivia is ready after 41ms: each rollout in its own fork
+    [1/8] ceo-hud  reward 1.000  3 steps  1.2k tok  0.8s  "JR"
+    [2/8] ceo-acme  reward 0.333 (limit: steps)  3 steps  1.2k tok  0.8s  "Jay Ram"
+        warning: `@env.shutdown` raised: boom
+    [3/8] ceo-void  environment error  0 steps  0 tok  0.8s
+        [setup] the scenario `initials` raised ValueError: no such company
+          File "env.py", line 12, in initials
+    [4/8] ceo-slow  timeout  0 steps  0 tok  0.8s
+        [connect] no answer within 300 s
+    [5/8] ceo-key  agent error  0 steps  0 tok  0.8s
+        the provider refused the key (401)
+        hint: check `ANTHROPIC_API_KEY`
+    [6/8] ceo-long  limit reached  3 steps  1.2k tok  0.8s  "partial"
+        [time] a tool did not stop and was killed
+    [7/8] ceo-late  cancelled  0 steps  0 tok  0.8s
+    "#);
 }
 
 #[test]
 fn the_table_and_the_summary_come_at_the_end() {
     let captured = plain(&whole_story(), Options::default());
-    insta::assert_snapshot!(captured.stdout(), @"");
+    insta::assert_snapshot!(captured.stdout(), @r#"
+    task      reward  steps  tokens  time  answer
+    ceo-hud    1.000      3    1.2k  0.8s  "JR"
+    ceo-acme   0.333      3    1.2k  0.8s  "Jay Ram"
+    ceo-void       –      0       0  0.8s  environment error: [setup] the scenario …
+    ceo-slow       –      0       0  0.8s  timeout: [connect] no answer within 300 s
+    ceo-key        –      0       0  0.8s  agent error: the provider refused the ke…
+    ceo-long       –      3    1.2k  0.8s  limit reached: [time] a tool did not sto…
+    ceo-late       –      0       0  0.8s  cancelled
+
+    not graded
+      environment error: ceo-void
+        [setup] the scenario `initials` raised ValueError: no such company
+          File "env.py", line 12, in initials
+      timeout: ceo-slow
+        [connect] no answer within 300 s
+      agent error: ceo-key
+        the provider refused the key (401)
+        hint: check `ANTHROPIC_API_KEY`
+      limit reached: ceo-long
+        [time] a tool did not stop and was killed
+      cancelled: ceo-late
+
+    reward      0.667 ± 0.333 (mean ± standard error)
+    success     50.0% (1 of 2 graded rollouts)
+    not graded  6 of 8 rollouts, left out of the mean: agent error 1, environment error 1, timeout 1, limit reached 1, cancelled 1, not started 1
+    limits      graded after a limit ended the loop: steps 1
+    tokens      3.5k in (2.7k from cache), 417 out
+    cost        $0.0375
+    time        12s (interrupted)
+    saved in    .hud/runs/20261120-101502-trivia-3f2a
+    "#);
 }
 
 #[test]
@@ -28,14 +77,20 @@ fn verbose_tells_what_grades_are_made_of() {
     let captured = plain(&whole_story(), verbosity(Verbosity::Verbose));
     let stdout = captured.stdout();
     let grades = stdout.split("\n\n").nth(1).unwrap();
-    insta::assert_snapshot!(grades, @"");
+    insta::assert_snapshot!(grades, @r"
+    grades
+      ceo-acme  stopped by the limit of steps
+        0.333 × 0.75  exact
+        1.000 × 0.25  format
+        half of it
+    ");
 }
 
 #[test]
 fn quiet_is_one_line() {
     let captured = plain(&whole_story(), verbosity(Verbosity::Quiet));
     assert_eq!(captured.stderr(), "");
-    insta::assert_snapshot!(captured.stdout(), @"");
+    insta::assert_snapshot!(captured.stdout(), @r"reward 0.667 ± 0.333  success 50.0%  graded 2/8  agent error 1, environment error 1, timeout 1, limit reached 1, cancelled 1, not started 1  3.9k tok  12s  interrupted  .hud/runs/20261120-101502-trivia-3f2a");
 }
 
 #[test]
@@ -57,7 +112,23 @@ fn a_group_has_a_row_for_each_task() {
     ended.push((rollout(5, "b", 2), result(Outcome::Cancelled, None)));
     ended.push((rollout(6, "c", 0), result(Outcome::Cancelled, None)));
     let captured = plain(&job(3, 3, &ended), Options::default());
-    insta::assert_snapshot!(captured.stdout(), @"");
+    insta::assert_snapshot!(captured.stdout(), @r"
+    task  reward       n  steps  tokens  time
+    a      0.667       3    3.0    1.2k  0.8s
+    b      0.500  2 of 3    3.0    1.2k  0.8s
+    c          –  0 of 1    3.0    1.2k  0.8s
+
+    not graded
+      cancelled: b #3, c #1
+
+    reward      0.600 ± 0.080 (mean ± standard error)
+    success     40.0% (2 of 5 graded rollouts)
+    not graded  4 of 9 rollouts, left out of the mean: cancelled 2, not started 2
+    tokens      8.1k in (6.3k from cache), 973 out
+    cost        $0.0875
+    time        12s
+    saved in    .hud/runs/20261120-101502-trivia-3f2a
+    ");
     assert!(captured.stderr().contains("[1/9] b #2  reward 0.500"));
 }
 
@@ -77,14 +148,31 @@ fn nothing_graded_has_no_mean() {
     let captured = plain(&job(7, 1, &ended), Options::default());
     let stdout = captured.stdout();
     let below_the_table = stdout.split_once("\n\n").unwrap().1;
-    insta::assert_snapshot!(below_the_table, @"");
+    insta::assert_snapshot!(below_the_table, @r"
+    not graded
+      agent error: task-0, task-1, task-2, task-3, task-4, and 2 more
+        the provider refused the key (401)
+
+    reward      none: no rollout was graded
+    not graded  7 of 7 rollouts: agent error 7
+    tokens      8.1k in (6.3k from cache), 973 out
+    cost        $0.0875
+    time        12s
+    saved in    .hud/runs/20261120-101502-trivia-3f2a
+    ");
     assert!(!stdout.contains("0.000"), "{stdout}");
 }
 
 #[test]
 fn a_job_that_was_stopped_at_once_still_says_so() {
     let captured = plain(&job(3, 1, &[]), Options::default());
-    insta::assert_snapshot!(captured.stdout(), @"");
+    insta::assert_snapshot!(captured.stdout(), @r"
+    reward      none: no rollout was graded
+    not graded  3 of 3 rollouts: not started 3
+    tokens      0 in, 0 out
+    time        12s
+    saved in    .hud/runs/20261120-101502-trivia-3f2a
+    ");
 }
 
 /// A job of one rollout with all kinds of steps.
@@ -103,7 +191,28 @@ fn single() -> Vec<RunEvent> {
 #[test]
 fn a_single_rollout_shows_its_steps() {
     let captured = plain(&single(), Options::default());
-    insta::assert_snapshot!(captured.stderr(), @"");
+    insta::assert_snapshot!(captured.stderr(), @r#"
+    trivia: 1 rollout with claude-sonnet-4-6, 1 at a time
+    Prompt
+      What are the initials of HUD's CEO?
+      assistant: Let me see.
+    Step 1
+      retry 1 in 1.5s: 429: slow down
+      I will look it up.
+      → lookup_ceo(company: "HUD")
+      ✓ Jay Ram  (+1 line)  12ms
+        📷 image (image/png, 6B)
+      ✗ the arguments are not valid JSON  0ms
+    User
+      Please go on.
+    Step 2
+      JR
+    stopped by the limit of steps
+    submitted "JR"
+    judged by judge-1  55 tok  77ms
+    ceo-acme  reward 0.333 (limit: steps)  3 steps  1.2k tok  0.8s  "Jay Ram"
+        warning: `@env.shutdown` raised: boom
+    "#);
     assert!(
         captured.stdout().starts_with("task "),
         "{}",
@@ -114,7 +223,33 @@ fn a_single_rollout_shows_its_steps() {
 #[test]
 fn verbose_shows_more_of_the_steps() {
     let captured = plain(&single(), verbosity(Verbosity::Verbose));
-    insta::assert_snapshot!(captured.stderr(), @"");
+    insta::assert_snapshot!(captured.stderr(), @r#"
+    trivia: 1 rollout with claude-sonnet-4-6, 1 at a time
+    Prompt
+      system: Be brief.
+      tools: lookup_ceo
+      What are the initials of HUD's CEO?
+      assistant: Let me see.
+    Step 1
+      retry 1 in 1.5s: 429: slow down
+      | Who is it?
+      I will look it up.
+      → lookup_ceo(company: "HUD")
+      ✓ Jay Ram  12ms
+        since 2024
+        📷 image (image/png, 6B)
+      ✗ the arguments are not valid JSON  0ms
+    User
+      Please go on.
+    Step 2
+      JR
+    stopped by the limit of steps
+    submitted "JR"
+    judged by judge-1  55 tok  77ms
+      log info: graded
+    ceo-acme  reward 0.333 (limit: steps)  3 steps  1.2k tok  0.8s  "Jay Ram"
+        warning: `@env.shutdown` raised: boom
+    "#);
 }
 
 #[test]
@@ -182,7 +317,18 @@ fn on_a_terminal_text_appears_as_it_is_produced_and_only_once() {
     for event in &events {
         report.event(event).unwrap();
     }
-    insta::assert_snapshot!(captured.stderr(), @"");
+    insta::assert_snapshot!(captured.stderr(), @r#"
+    trivia: 1 rollout with claude-sonnet-4-6, 1 at a time
+    Step 1
+      fir
+      retry 1 in 0.5s: the stream broke
+      first
+      second
+      → a(x: 1)
+      → b(text: "long long long long long long long long long long long long long …)
+      ✓ b: answer of b  0.1s
+      ✓ a: answer of a  0.1s
+    "#);
 }
 
 #[test]
@@ -241,5 +387,9 @@ fn lines_fit_a_narrow_width() {
     let captured = report(&job(2, 1, &ended), options, terminal);
     let stdout = captured.stdout();
     let table = stdout.split("\n\n").next().unwrap();
-    insta::assert_snapshot!(table, @"");
+    insta::assert_snapshot!(table, @r#"
+    task        reward  steps  tokens  time  answer
+    long-name…   1.000      3    1.2k  0.8s  "many wo…
+    long-name…   1.000      3    1.2k  0.8s  "many wo…
+    "#);
 }

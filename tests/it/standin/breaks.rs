@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::http::{ask, send};
+use super::http::{ask, get, send};
 use crate::support::Test;
 use crate::support::provider::{
-    Api, Break, Conversation, Fault, Gate, Provider, Script, When, turn,
+    Api, Break, Captured, Conversation, Fault, Gate, Provider, Script, When, turn,
 };
 
 const APIS: [Api; 2] = [Api::Messages, Api::Chat];
@@ -81,7 +81,7 @@ fn streams_have_the_events_of_the_real_apis() {
 #[test]
 fn odd_chunks_end_inside_of_characters_and_say_the_same() {
     for api in APIS {
-        let script = || Script::new().on(When::any(), turn().text("größer 🦀🦀🦀"));
+        let script = || Script::new().on(When::any(), turn().text("größer 🦀".repeat(20)));
         let whole = Provider::start(script());
         let odd = Provider::start(script().odd_chunks());
         let (expected, _) = ask(&whole, api, &hello(api, true)).chunks();
@@ -220,18 +220,75 @@ fn gates_hold_answers_and_tell_the_test() {
 
 #[test]
 fn hangs_end_with_the_server() {
-    let server = Provider::start(Script::new().fail_always(When::any(), Fault::Hang));
+    let script = Script::new()
+        .on_times(
+            1,
+            When::any(),
+            turn().text("hello").break_after(1, Break::Hang),
+        )
+        .fail_always(When::any(), Fault::Hang);
+    let server = Provider::start(script);
+    let mut streaming = ask(&server, Api::Chat, &hello(Api::Chat, true));
+    assert!(streaming.chunk().unwrap().is_some());
     std::thread::scope(|scope| {
-        let asking = scope.spawn({
-            let server = &server;
-            move || ask(server, Api::Chat, &hello(Api::Chat, false)).status
-        });
-        while server.requests().is_empty() {
+        let asking = scope.spawn(|| ask(&server, Api::Chat, &hello(Api::Chat, false)).status);
+        while server.requests().len() < 2 {
             std::thread::yield_now();
         }
         server.stop();
         assert_eq!(asking.join().unwrap(), 0);
+        assert!(streaming.chunk().is_err());
     });
+}
+
+#[test]
+fn rules_are_for_models_and_apis() {
+    let server = Provider::start(
+        Script::new()
+            .on(
+                When::any().model("claude-sonnet-4-6"),
+                turn().text("sonnet"),
+            )
+            .on(When::any().api(Api::Messages), turn().text("messages"))
+            .on(When::any(), turn().text("any")),
+    );
+    let mut other = hello(Api::Messages, false);
+    other["model"] = json!("claude-opus-5-5");
+    let said = |api: Api, body: &Value| ask(&server, api, body).text();
+    assert!(said(Api::Messages, &hello(Api::Messages, false)).contains("\"sonnet\""));
+    assert!(said(Api::Messages, &other).contains("\"messages\""));
+    assert!(said(Api::Chat, &hello(Api::Chat, false)).contains("\"any\""));
+    let first: Captured = server.requests().remove(0);
+    assert_eq!(first.body, hello(Api::Messages, false));
+}
+
+#[test]
+fn chat_sends_malformed_arguments_as_they_are() {
+    let server = Provider::start(Script::turns([turn().call_raw("t", "{\"a\": b}")]));
+    let answer = ask(&server, Api::Chat, &hello(Api::Chat, false)).json();
+    let message = &answer["choices"][0]["message"];
+    assert_eq!(
+        message["tool_calls"][0]["function"],
+        json!({"name": "t", "arguments": "{\"a\": b}"})
+    );
+    let (text, _) = ask(&server, Api::Chat, &hello(Api::Chat, true)).chunks();
+    assert!(
+        text.contains("{\\\"a\\\": ") && text.contains("b}"),
+        "{text}"
+    );
+}
+
+#[test]
+fn models_are_listed() {
+    let server = Provider::start(Script::new());
+    let models = get(&server, "/v1/models").json();
+    let ids: Vec<_> = models["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| &model["id"])
+        .collect();
+    assert_eq!(ids, ["claude-sonnet-4-6", "gpt-4o"]);
 }
 
 #[test]

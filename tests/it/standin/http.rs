@@ -37,21 +37,28 @@ pub fn ask(server: &Provider, api: Api, body: &Value) -> Response {
     }
 }
 
-/// Sends a request.
+/// Sends a request with a body.
 pub fn send(server: &Provider, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
-    let mut stream = TcpStream::connect(server.url().trim_start_matches("http://")).unwrap();
-    let mut head = format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n",
-        body.len()
-    );
+    let mut lines = format!("content-length: {}\r\n", body.len());
     if !headers.iter().any(|(name, _)| *name == "content-type") {
-        head += "content-type: application/json\r\n";
+        lines += "content-type: application/json\r\n";
     }
     for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
+        lines.extend([name, ": ", value, "\r\n"]);
     }
+    exchange(server, &format!("POST {path}"), &lines, body)
+}
+
+/// Asks for a page.
+pub fn get(server: &Provider, path: &str) -> Response {
+    exchange(server, &format!("GET {path}"), "", "")
+}
+
+fn exchange(server: &Provider, what: &str, headers: &str, body: &str) -> Response {
+    let mut stream = TcpStream::connect(server.url().trim_start_matches("http://")).unwrap();
+    let head = format!("{what} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n");
     stream
-        .write_all(format!("{head}\r\n{body}").as_bytes())
+        .write_all(format!("{head}{body}").as_bytes())
         .unwrap();
     let mut body = BufReader::new(stream);
     let mut line = String::new();

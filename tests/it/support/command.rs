@@ -42,7 +42,7 @@ impl Test {
             env: Vec::new(),
             stdin: Vec::new(),
             // Far beyond any healthy run on a busy machine: reaching it means a hang.
-            deadline: Duration::from_secs(60),
+            deadline: Duration::from_mins(1),
         }
     }
 

@@ -14,7 +14,8 @@ fn assemble(chunks: &[Value]) -> Result<(Turn, Vec<Delta>), FormatError> {
     Ok((assembler.finish()?, deltas))
 }
 
-fn delta(delta: Value) -> Value {
+fn delta(delta: impl Into<Value>) -> Value {
+    let delta: Value = delta.into();
     json!({"id": "c1", "model": "gpt-x", "choices": [{"index": 0, "delta": delta, "finish_reason": null}]})
 }
 

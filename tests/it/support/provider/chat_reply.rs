@@ -140,10 +140,10 @@ impl Completion {
             ));
         }
         let mut events: Vec<_> = deltas
-            .into_iter()
-            .map(|delta| self.chunk(delta, Value::Null, options))
+            .iter()
+            .map(|delta| self.chunk(delta, None, options))
             .collect();
-        events.push(self.chunk(json!({}), self.finish_reason.into(), options));
+        events.push(self.chunk(&json!({}), Some(self.finish_reason), options));
         if options.usage {
             let mut last = self.envelope();
             last["choices"] = json!([]);
@@ -154,7 +154,7 @@ impl Completion {
         events
     }
 
-    fn chunk(&self, delta: Value, finish_reason: Value, options: StreamOptions) -> String {
+    fn chunk(&self, delta: &Value, finish_reason: Option<&str>, options: StreamOptions) -> String {
         let mut chunk = self.envelope();
         chunk["choices"] =
             json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish_reason}]);

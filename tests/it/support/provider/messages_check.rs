@@ -131,8 +131,7 @@ pub(super) fn check_body(body: &Value, api_version: Version, signed: &Signed) ->
     let tools = check_tools(body, &mut breakpoints)?;
     check_tool_choice(body, tools.as_ref(), thinks)?;
     match body.get("system") {
-        None => {}
-        Some(Value::String(_)) => {}
+        None | Some(Value::String(_)) => {}
         Some(blocks) => {
             for (index, block) in READ.list(blocks, "system")?.iter().enumerate() {
                 check_text_block(

@@ -265,8 +265,8 @@ impl Turn {
 
     /// Calls a tool.
     #[must_use]
-    pub fn call(self, name: &str, arguments: Value) -> Self {
-        self.call_raw(name, &arguments.to_string())
+    pub fn call(self, name: &str, arguments: impl Into<Value>) -> Self {
+        self.call_raw(name, &arguments.into().to_string())
     }
 
     /// Calls a tool with arguments that need not be JSON. In Messages only a stream can carry such.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt, stream};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -369,6 +369,11 @@ async fn whole_or_broken(
                 let half = Bytes::from(text[..text.len() / 2].to_owned());
                 let frames =
                     stream::iter([Ok(Frame::data(half)), Err(std::io::Error::other(Dropped))]);
+                // Being pending once lets the server send the half.
+                let frames = frames.then(|frame| async {
+                    tokio::task::yield_now().await;
+                    frame
+                });
                 let response = response(200, request_id)
                     .header("content-type", "application/json")
                     .header("content-length", text.len());
