@@ -1,7 +1,28 @@
 //! Endpoint, authentication and streaming of each provider, plus the models that need none: `oracle` and `scripted`.
+//!
+//! What a provider's JSON looks like is `format`'s business, and bytes on the wire are `http`'s.
 
+mod agent_type;
+mod anthropic;
+mod endpoint;
+mod errors;
+mod openai_chat;
 mod oracle;
+mod providers;
+mod resolve;
+mod resolver;
 mod scripted;
+mod streaming;
 
+pub use agent_type::AgentType;
+pub use anthropic::Anthropic;
+pub use endpoint::{Endpoint, Secret};
+pub use openai_chat::OpenAiChat;
 pub use oracle::Oracle;
+pub use providers::{GATEWAY_KEY, GATEWAY_URL, VARIABLES};
+pub use resolve::{ModelChoice, Resolved, resolve};
+pub use resolver::{MultiResolver, Variables};
 pub use scripted::Scripts;
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,8 @@ pub struct Assembler {
     counts: Counts,
     /// Sent when every block is complete.
     stop: Option<StopReason>,
+    /// The end of the stream was announced.
+    ended: bool,
 }
 
 /// A block as far as it has arrived: what `content_block_start` said, and what was streamed since.
@@ -42,6 +44,7 @@ impl Assembler {
             blocks: BTreeMap::new(),
             counts: Counts::default(),
             stop: None,
+            ended: false,
         }
     }
 
@@ -81,10 +84,19 @@ impl Assembler {
                 self.counts.update(&event["usage"]);
                 Ok(Vec::new())
             }
+            "message_stop" => {
+                self.ended = true;
+                Ok(Vec::new())
+            }
             "error" => Err(provider_error(&event["error"])),
-            // `content_block_stop`, `message_stop`, `ping`, and whatever will be added: the API reserves the right to.
+            // `content_block_stop`, `ping`, and whatever will be added: the API reserves the right to.
             _ => Ok(Vec::new()),
         }
+    }
+
+    /// Whether nothing follows.
+    pub fn is_done(&self) -> bool {
+        self.ended
     }
 
     fn start_message(&mut self, message: &Value) {
