@@ -1,12 +1,15 @@
 //! What every command may need of the world around it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use crate::config::{Variables, env_vars};
+use crate::environment::EnvironmentOptions;
 use crate::ui::{ColorChoice, Options, Printer, StdoutMode, Verbosity};
 
 use super::args::GlobalArgs;
-use super::failure::Failure;
+use super::failure::{Failure, OrUsage};
 use super::logging;
 use super::run::Invocation;
 
@@ -44,7 +47,7 @@ impl<'a> Context<'a> {
     /// The user's home folder.
     pub(super) fn home(&self) -> Option<PathBuf> {
         self.environment
-            .get("HOME")
+            .get(env_vars::HOME)
             .filter(|home| !home.is_empty())
             .map(PathBuf::from)
     }
@@ -61,22 +64,27 @@ impl<'a> Context<'a> {
         Some(cache.join("hud"))
     }
 
-    /// stub
-    pub(super) fn variables(&self) -> Result<crate::config::Variables, Failure> {
-        Ok(crate::config::Variables { vars: self.environment.clone() })
+    /// The environment's variables with those of `.env` files.
+    pub(super) fn variables(&self) -> Result<Variables, Failure> {
+        let variables = Variables::new(self.environment.clone(), Path::new(".")).or_usage()?;
+        for warning in variables.warnings() {
+            self.printer.warn(&warning.to_string());
+        }
+        Ok(variables)
     }
 
     /// What environments are started with.
     pub(super) fn environment_options(
         &self,
-        variables: &crate::config::Variables,
+        variables: &Variables,
         python: Option<PathBuf>,
         logs: PathBuf,
-        startup_timeout: std::time::Duration,
-    ) -> Result<crate::environment::EnvironmentOptions, Failure> {
-        Ok(crate::environment::EnvironmentOptions {
-            variables: variables.vars.clone(),
-            secrets: BTreeMap::new(),
+        startup_timeout: Duration,
+    ) -> Result<EnvironmentOptions, Failure> {
+        let (variables, secrets) = variables.for_children();
+        Ok(EnvironmentOptions {
+            variables,
+            secrets,
             python,
             cache: self.cache(),
             wrapper: self.program.clone(),
@@ -115,11 +123,11 @@ pub(super) fn options(
     Options {
         stdout,
         verbosity,
-        color: if is_set("NO_COLOR") {
+        color: if is_set(env_vars::NO_COLOR) {
             ColorChoice::Never
         } else {
             ColorChoice::Auto
         },
-        progress: !is_set("HUD_NO_PROGRESS"),
+        progress: !is_set(env_vars::HUD_NO_PROGRESS),
     }
 }

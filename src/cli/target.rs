@@ -5,25 +5,23 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::environment::Description;
+use crate::environment::{Description, EnvironmentOptions, missing_variables};
 use crate::task::file::{self, Kind};
-use crate::task::{ConnectionSpec, EnvironmentSpec, Task, Workdir};
+use crate::task::{
+    AgentConfig, ConnectionSpec, EnvironmentSpec, Location, Task, Workdir, arguments,
+};
 use crate::util::suggest::did_you_mean;
 
 use super::failure::{Failure, OrUsage};
+use super::job;
 
 /// An environment, or a file whose tasks name some.
 #[derive(Debug)]
 pub(super) enum Target {
     /// One environment.
     Environment(EnvironmentSpec),
-    /// A task file.
-    Tasks {
-        /// The file.
-        file: PathBuf,
-        /// Its tasks.
-        tasks: Vec<Task>,
-    },
+    /// The tasks of a file.
+    Tasks(Vec<Task>),
 }
 
 /// Reads `source`; without one, `env.py` of the current folder, else its task file.
@@ -98,7 +96,7 @@ fn task_file(
         return python(&path, None).map(Target::Environment);
     }
     let tasks = file::load(&path, variables).or_usage()?.tasks;
-    Ok(Target::Tasks { file: path, tasks })
+    Ok(Target::Tasks(tasks))
 }
 
 /// A scenario with its arguments, in its environment.
@@ -115,7 +113,7 @@ impl Target {
     pub(super) fn environments(&self) -> Vec<&EnvironmentSpec> {
         match self {
             Self::Environment(spec) => vec![spec],
-            Self::Tasks { tasks, .. } => {
+            Self::Tasks(tasks) => {
                 let mut distinct = Vec::new();
                 for task in tasks {
                     if !distinct.contains(&&task.env) {
@@ -131,7 +129,7 @@ impl Target {
     pub(super) fn choose(&self, name: &str, typed: Map<String, Value>) -> Result<Chosen, Failure> {
         let tasks: &[Task] = match self {
             Self::Environment(_) => &[],
-            Self::Tasks { tasks, .. } => tasks,
+            Self::Tasks(tasks) => tasks,
         };
         if let Some(task) = tasks.iter().find(|task| task.slug == name) {
             let Some(scenario) = &task.scenario else {
@@ -162,24 +160,111 @@ impl Target {
 }
 
 impl Chosen {
-    /// Checks the arguments against what the scenario declares, when it is known.
-    pub(super) fn check(&self, _description: &Description) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    /// The scenario's name without its environment's.
-    pub(super) fn short_name(&self) -> &str {
-        self.scenario
-            .split_once(':')
-            .map_or(self.scenario.as_str(), |(_, short)| short)
-    }
-
-    /// Variables that the task itself gives to its environment.
-    pub(super) fn own_variables(&self) -> &BTreeMap<String, String> {
-        static NONE: BTreeMap<String, String> = BTreeMap::new();
-        match &self.env {
-            EnvironmentSpec::Python { env, .. } | EnvironmentSpec::Image { env, .. } => env,
-            EnvironmentSpec::Servers { .. } | EnvironmentSpec::Hub { .. } => &NONE,
+    /// Checks the scenario's name, its arguments and the variables it needs against what the environment says of itself.
+    pub(super) fn check(
+        &self,
+        description: &Description,
+        options: &EnvironmentOptions,
+    ) -> Result<(), Failure> {
+        let Some(scenario) = job::scenario(&self.scenario, description) else {
+            return Err(Failure::usage(job::unknown(&self.scenario, description)));
+        };
+        let task = self.as_task();
+        let of_task = format!(" (in task '{}')", task.slug);
+        let mistakes: Vec<String> = arguments::check(&task, &job::parameters(scenario))
+            .into_iter()
+            .map(|mistake| mistake.message.replace(&of_task, ""))
+            .collect();
+        if !mistakes.is_empty() {
+            return Err(Failure::usage(format!(
+                "{}\nhint: give arguments as --args '{{\"NAME\": VALUE}}'",
+                mistakes.join("\n")
+            )));
         }
+        match missing_variables(scenario, options, job::own_variables(&self.env)) {
+            Some(missing) => Err(Failure::usage(missing)),
+            None => Ok(()),
+        }
+    }
+
+    /// The form that the check of arguments takes.
+    fn as_task(&self) -> Task {
+        Task {
+            slug: self.scenario.clone(),
+            slug_given: false,
+            env: self.env.clone(),
+            scenario: Some(self.scenario.clone()),
+            args: self.args.clone(),
+            prompt: None,
+            setup: Vec::new(),
+            evaluate: Vec::new(),
+            agent: AgentConfig::default(),
+            solution: None,
+            metadata: Map::new(),
+            columns: Map::new(),
+            runtime_config: None,
+            location: Location::of_file(Path::new("--args")),
+            arg_locations: BTreeMap::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::failure::words;
+    use crate::util::fs;
+
+    #[test]
+    fn a_source_is_a_url_a_file_an_attribute_or_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        fs::write(&folder.path().join("env.py"), "").unwrap();
+        fs::create_dir_all(&folder.path().join("empty")).unwrap();
+        let check = |source: &str, expected: Result<(&str, Option<&str>), &str>| {
+            let target = read(Some(source), &|_| None);
+            match (target, expected) {
+                (
+                    Ok(Target::Environment(EnvironmentSpec::Python { source, attr, .. })),
+                    Ok(expected),
+                ) => {
+                    assert_eq!(
+                        (source.display().to_string(), attr.as_deref()),
+                        (at(expected.0), expected.1)
+                    );
+                }
+                (Err(failure), Err(expected)) => {
+                    let words = words(&failure).unwrap();
+                    assert!(words.contains(expected), "{words}");
+                }
+                (target, expected) => panic!("{target:?} is not {expected:?}"),
+            }
+        };
+        check(&at("env.py"), Ok(("env.py", None)));
+        check(&at("env.py:shop"), Ok(("env.py", Some("shop"))));
+        check(&at("."), Ok((".", None)));
+        check(&at("emv.py"), Err("did you mean 'env.py'?"));
+        let url = read(Some("http://127.0.0.1:1/mcp"), &|_| None).unwrap();
+        assert!(matches!(
+            url,
+            Target::Environment(EnvironmentSpec::Servers { .. })
+        ));
+    }
+
+    #[test]
+    fn a_name_is_a_tasks_slug_or_a_scenario() {
+        use crate::cli::settings::testing::task;
+        let mut tasks = [task("a"), task("b")].to_vec();
+        tasks[0].args = Map::from_iter([("x".to_owned(), Value::from(1))]);
+        let typed = Map::from_iter([("y".to_owned(), Value::from(2))]);
+        let target = Target::Tasks(tasks.clone());
+        let by_slug = target.choose("a", typed.clone()).unwrap();
+        assert_eq!(by_slug.scenario, "initials");
+        assert_eq!(by_slug.args.len(), 2);
+        let by_scenario = target.choose("other", typed.clone()).unwrap();
+        assert_eq!((by_scenario.scenario.as_str(), by_scenario.args), ("other", typed));
+        tasks[0].scenario = None;
+        let error = Target::Tasks(tasks).choose("a", Map::new()).unwrap_err();
+        assert!(words(&error).unwrap().contains("has a prompt and no scenario"));
     }
 }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use super::{AgentType, KeyValue, Seconds};
+use super::values::agent_type;
+use super::{KeyValue, Seconds};
+use crate::agent::provider::AgentType;
 
 /// Arguments of `hud eval`. Whatever was not typed is `None` (or `false`), so that the origin of each value is known.
 #[derive(Clone, Debug, Default, Args)]
@@ -26,7 +28,7 @@ pub(in crate::cli) struct EvalArgs {
     /// Without it: tasks.yaml, tasks.json, tasks.jsonl or tasks.py of the current folder.
     pub(in crate::cli) source: Option<PathBuf>,
     /// The wire protocol to speak, as --agent
-    #[arg(value_enum, hide_possible_values = true)]
+    #[arg(value_name = "AGENT", value_parser = agent_type(), hide_possible_values = true)]
     pub(in crate::cli) agent_position: Option<AgentType>,
 
     /// The model, `oracle`, or `scripted:FILE.yaml`
@@ -38,7 +40,7 @@ pub(in crate::cli) struct EvalArgs {
     /// Force the wire protocol
     #[arg(
         long,
-        value_enum,
+        value_parser = agent_type(),
         value_name = "TYPE",
         conflicts_with = "agent_position",
         help_heading = "Model"

@@ -18,7 +18,7 @@ pub(super) use scenario::{
     AnswerArgs, GradeArgs, ListArgs, ScenarioArgs, ScenarioCommand, SetupArgs, TargetArgs,
 };
 pub(super) use set::SetArgs;
-pub(super) use values::{AgentType, KeyValue, Seconds};
+pub(super) use values::{KeyValue, Seconds};
 
 /// The whole command line.
 #[derive(Clone, Debug, Parser)]

@@ -3,43 +3,26 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-/// The agent types: which wire protocol is spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum AgentType {
-    /// Anthropic Messages.
-    Claude,
-    /// OpenAI.
-    Openai,
-    /// OpenAI's computer use.
-    Operator,
-    /// Google Gemini.
-    Gemini,
-    /// Gemini's computer use.
-    #[value(name = "gemini_cua", alias = "gemini-cua")]
-    GeminiCua,
-    /// Chat Completions of any server.
-    #[value(name = "openai_compatible", alias = "openai-compatible")]
-    OpenaiCompatible,
-    /// Plays each task's solution.
-    #[value(alias = "integration_test")]
-    Oracle,
-}
+use crate::agent::provider::AgentType;
 
-impl AgentType {
-    /// The name in files, flags and reports.
-    pub(in crate::cli) fn as_str(self) -> &'static str {
-        match self {
-            Self::Claude => "claude",
-            Self::Openai => "openai",
-            Self::Operator => "operator",
-            Self::Gemini => "gemini",
-            Self::GeminiCua => "gemini_cua",
-            Self::OpenaiCompatible => "openai_compatible",
-            Self::Oracle => "oracle",
+/// Reads the type of an agent; offers all of them to completions and errors.
+pub(in crate::cli) fn agent_type() -> impl TypedValueParser<Value = AgentType> {
+    let names = AgentType::ALL.map(|agent| {
+        let name = PossibleValue::new(agent.as_str());
+        match agent {
+            AgentType::Oracle => name.alias("integration_test"),
+            AgentType::OpenAiCompatible => name.alias("openai-compatible"),
+            AgentType::Claude
+            | AgentType::OpenAi
+            | AgentType::Operator
+            | AgentType::Gemini
+            | AgentType::GeminiCua
+            | AgentType::Scripted => name,
         }
-    }
+    });
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<AgentType>())
 }
 
 /// `KEY=VALUE`.

@@ -1,5 +1,6 @@
 //! `hud eval`: runs tasks with an agent, grades them and reports.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,9 @@ use crate::cli::context::{Context, verbosity};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::{Failure, OrUsage};
 use crate::cli::interrupt::interruptible;
-use crate::cli::job::{self, Job, Source};
-use crate::cli::settings::{AgentSettings, EvalSettings, ProjectFiles, as_json, as_text, rows};
+use crate::cli::job::{self, Job, Keys, Source};
+use crate::cli::settings::{AgentSettings, EvalSettings, ProjectSettings, as_json, as_text, rows};
+use crate::config::Variables;
 use crate::environment::Environments;
 use crate::eval::{Limits, Plan};
 use crate::store::{RunDirectory, new_job_id};
@@ -29,8 +31,9 @@ pub(in crate::cli) fn run(
     context: &mut Context<'_>,
 ) -> Result<ExitCode, Failure> {
     let variables = context.variables()?;
-    let project = ProjectFiles::read(&variables)?;
-    let settings = EvalSettings::resolve(args, global, &project.variables, &project.eval)?;
+    let lookup = |name: &str| variables.value(name);
+    let project = ProjectSettings::read(Path::new("."), &lookup)?;
+    let settings = EvalSettings::resolve(args, global, &project)?;
     context.set_output(
         if settings.json.value {
             StdoutMode::Json
@@ -43,23 +46,18 @@ pub(in crate::cli) fn run(
         tracing::info!("--yes has no effect: nothing would have been asked");
     }
     if args.show_config {
-        return show_config(&settings, &project, context);
+        return show_config(&settings, &project, &variables, context);
     }
 
-    let lookup = |name: &str| variables.get(name);
     let source = Source::find(settings.source.as_ref(), &lookup)?;
-    let model = job::resolve_model(&settings, &variables)?;
+    let keys = Keys::new(&variables, &project, &settings);
+    let model = job::resolve_model(&settings, &project, &keys)?;
     let retry = LoopSettings::default().retry;
-    let judge = job::judge(
-        settings.judge_model.as_ref(),
-        settings.gateway.value,
-        &variables,
-        retry,
-    )?;
+    let judge = job::judge(&settings, &keys, retry)?;
     let agent = AgentSettings::new(
         &settings.typed,
         source.agent_layer(),
-        project.agent_layers(&model.agent_type),
+        project.agent_layers(model.agent_type.as_str()),
     );
 
     let label = source.path().display().to_string();
@@ -108,7 +106,7 @@ pub(in crate::cli) fn run(
                     judge: Some(judge),
                     retry,
                     model_name: model.name,
-                    agent_type: model.agent_type,
+                    agent_type: model.agent_type.as_str().to_owned(),
                     agent: agent.combined(),
                     max_concurrent: settings.max_concurrent.value as usize,
                     seed: settings.seed.as_ref().map_or_else(random_seed, |seed| seed.value),
@@ -128,24 +126,24 @@ pub(in crate::cli) fn run(
 /// Prints each setting with its origin. Needs neither tasks nor a model; uses both as far as they are known.
 fn show_config(
     settings: &EvalSettings,
-    project: &ProjectFiles,
+    project: &ProjectSettings,
+    variables: &Variables,
     context: &Context<'_>,
 ) -> Result<ExitCode, Failure> {
-    let variables = context.variables()?;
+    let lookup = |name: &str| variables.value(name);
     let source = match &settings.source {
-        Some(_) => Some(Source::find(settings.source.as_ref(), &|name| {
-            variables.get(name)
-        })?),
-        None => Source::find(None, &|name| variables.get(name)).ok(),
+        Some(_) => Some(Source::find(settings.source.as_ref(), &lookup)?),
+        None => Source::find(None, &lookup).ok(),
     };
-    let agent_type = match job::resolve_model(settings, &variables) {
+    let keys = Keys::new(variables, project, settings);
+    let agent_type = match job::resolve_model(settings, project, &keys) {
         Ok(model) => Some(model.agent_type),
-        Err(_) => settings.agent.as_ref().map(|agent| agent.value.clone()),
+        Err(_) => settings.agent.as_ref().map(|agent| agent.value),
     };
     let agent = AgentSettings::new(
         &settings.typed,
         source.as_ref().and_then(Source::agent_layer),
-        project.agent_layers(agent_type.as_deref().unwrap_or_default()),
+        agent_type.map_or_else(Vec::new, |agent| project.agent_layers(agent.as_str())),
     );
     let rows = rows(settings, &agent.origins());
     if context.printer.is_json() {
@@ -168,7 +166,7 @@ fn limits(settings: &EvalSettings, agent: &AgentSettings) -> Limits {
     };
     Limits {
         rollout_timeout: settings.rollout_timeout.as_ref().map(|time| time.value),
-        phase_timeout: defaults.phase_timeout,
+        phase_timeout: settings.phase_timeout.value,
         tool_timeout: seconds(agent.tool_timeout_seconds, defaults.tool_timeout),
         model_timeout: seconds(agent.model_timeout_seconds, defaults.model_timeout),
         rollout_tokens: settings.rollout_tokens.as_ref().map(|tokens| tokens.value),

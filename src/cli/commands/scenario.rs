@@ -1,11 +1,12 @@
 //! `hud scenario`: drives the scenarios of an environment by hand, each time in a fresh copy.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::{AnswerArgs, GradeArgs, ListArgs, ScenarioCommand, SetupArgs, TargetArgs};
@@ -16,7 +17,7 @@ use crate::cli::interrupt::interruptible;
 use crate::cli::scenario_text;
 use crate::cli::target::{self, Chosen, Target};
 use crate::environment::{
-    Description, EnvironmentError, Environments, Prompt, Session, SessionOptions, missing_variables,
+    Description, EnvironmentError, EnvironmentOptions, Environments, Prompt, Session, SessionOptions,
 };
 use crate::event::{Evaluation, Phase};
 use crate::task::EnvironmentSpec;
@@ -131,7 +132,7 @@ fn drive(
     work: impl AsyncFnOnce(&Driver<'_>, &Target) -> Result<ExitCode, Failure>,
 ) -> Result<ExitCode, Failure> {
     let variables = context.variables()?;
-    let target = target::read(args.source.as_deref(), &|name| variables.get(name))?;
+    let target = target::read(args.source.as_deref(), &|name| variables.value(name))?;
     let logs = tempfile::TempDir::with_prefix("hud-logs-")?;
     let options = context.environment_options(
         &variables,
@@ -163,10 +164,10 @@ fn drive(
 /// What the steps of a command share.
 struct Driver<'a> {
     environments: Arc<Environments>,
-    options: &'a crate::environment::EnvironmentOptions,
+    options: &'a EnvironmentOptions,
     context: &'a Context<'a>,
     /// What the copy prints.
-    log: std::path::PathBuf,
+    log: PathBuf,
     timeout: Duration,
 }
 
@@ -184,15 +185,7 @@ impl Driver<'_> {
         work: impl AsyncFnOnce(&Session) -> Result<T, EnvironmentError>,
     ) -> Result<T, Failure> {
         let description = self.describe(&chosen.env).await?;
-        chosen.check(&description)?;
-        if let Some(scenario) = description
-            .scenarios
-            .iter()
-            .find(|scenario| scenario.name == chosen.short_name())
-            && let Some(missing) = missing_variables(scenario, self.options, chosen.own_variables())
-        {
-            return Err(Failure::usage(missing));
-        }
+        chosen.check(&description, self.options)?;
         let options = SessionOptions {
             trace_id: uuid::Uuid::new_v4().simple().to_string(),
             seed: None,
@@ -250,6 +243,8 @@ impl Driver<'_> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::cli::failure::words;
 

@@ -1,20 +1,21 @@
 //! What can be checked once the environments have told what they offer, before the first rollout starts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::agent::filters::unmatched;
 use crate::cli::failure::Failure;
-use crate::environment::{Description, EnvironmentOptions, missing_variables};
-use crate::task::{AgentConfig, EnvironmentSpec, Task};
+use crate::environment::{Description, EnvironmentOptions, ScenarioInfo, missing_variables};
+use crate::task::arguments::{self, Parameter};
+use crate::task::{AgentConfig, EnvironmentSpec, Task, TaskError, TaskErrors};
 use crate::util::suggest::did_you_mean;
 
 /// What each environment that started says of itself.
 pub(in crate::cli) type Descriptions = Vec<(EnvironmentSpec, Arc<Description>)>;
 
-/// Checks that each task's scenario exists and has the variables it needs. All mistakes are reported at once.
+/// Checks that each task's scenario exists, takes the task's arguments and has the variables it needs. All mistakes are reported at once.
 ///
-/// A scenario without a description (its environment did not start) is left to its rollout, which says why.
+/// A task whose environment did not start is left to its rollout, which says why.
 pub(in crate::cli) fn check_scenarios(
     tasks: &[Task],
     descriptions: &Descriptions,
@@ -27,36 +28,59 @@ pub(in crate::cli) fn check_scenarios(
         else {
             continue;
         };
-        let short = name
-            .strip_prefix(&format!("{}:", description.name))
-            .unwrap_or(name);
-        // A server behind several others may call itself anything: the part after the colon decides then.
-        let last = name.split_once(':').map_or(name.as_str(), |(_, last)| last);
-        let scenario = description
-            .scenarios
-            .iter()
-            .find(|scenario| scenario.name == short || scenario.name == last);
-        match scenario {
-            None => mistakes.push(format!(
-                "{}: task '{}': {}",
-                task.location,
-                task.slug,
-                unknown(short, description)
-            )),
+        match scenario(name, description) {
+            None => mistakes.push(TaskError {
+                location: task.location.clone(),
+                message: format!("{} (in task '{}')", unknown(name, description), task.slug),
+            }),
             Some(scenario) => {
+                mistakes.extend(arguments::check(task, &parameters(scenario)));
                 missing.extend(missing_variables(scenario, options, own_variables(&task.env)));
             }
         }
     }
-    mistakes.extend(missing);
-    if mistakes.is_empty() {
+    if !mistakes.is_empty() {
+        return Err(Failure::Usage(TaskErrors::new(mistakes).into()));
+    }
+    if missing.is_empty() {
         Ok(())
     } else {
-        Err(Failure::usage(mistakes.join("\n")))
+        let missing: Vec<String> = missing.into_iter().collect();
+        Err(Failure::usage(missing.join("\n")))
     }
 }
 
-fn unknown(name: &str, description: &Description) -> String {
+/// The scenario called `name` (`scenario` or `environment:scenario`).
+pub(in crate::cli) fn scenario<'a>(
+    name: &str,
+    description: &'a Description,
+) -> Option<&'a ScenarioInfo> {
+    let short = name
+        .strip_prefix(&format!("{}:", description.name))
+        .unwrap_or(name);
+    // One of several servers may call itself anything: the part after the colon decides then.
+    let last = name.split_once(':').map_or(name, |(_, last)| last);
+    description
+        .scenarios
+        .iter()
+        .find(|scenario| scenario.name == short || scenario.name == last)
+}
+
+/// What a scenario declares, for the check of arguments.
+pub(in crate::cli) fn parameters(scenario: &ScenarioInfo) -> Vec<Parameter> {
+    scenario
+        .arguments
+        .iter()
+        .map(|argument| Parameter {
+            name: argument.name.clone(),
+            required: argument.required,
+            schema: argument.schema.clone(),
+        })
+        .collect()
+}
+
+/// What to say of a scenario that is not there.
+pub(in crate::cli) fn unknown(name: &str, description: &Description) -> String {
     let names = || description.scenarios.iter().map(|s| s.name.as_str());
     let suggestion = did_you_mean(name, names());
     let list = if description.scenarios.is_empty() {
@@ -70,11 +94,6 @@ fn unknown(name: &str, description: &Description) -> String {
         "the environment `{}` has no scenario '{name}'{list}",
         description.name
     )
-}
-
-/// Checks the arguments of each task against its scenario's schema.
-pub(in crate::cli) fn check_arguments(_tasks: &[Task], _descriptions: &Descriptions) -> Result<(), Failure> {
-    Ok(())
 }
 
 /// A sentence for each tool that a filter names and no environment has: likely a slip.
@@ -113,6 +132,15 @@ pub(in crate::cli) fn tool_filter_warnings(
     warnings.into_iter().collect()
 }
 
+/// Variables that a task itself gives to its environment.
+pub(in crate::cli) fn own_variables(env: &EnvironmentSpec) -> &BTreeMap<String, String> {
+    static NONE: BTreeMap<String, String> = BTreeMap::new();
+    match env {
+        EnvironmentSpec::Python { env, .. } | EnvironmentSpec::Image { env, .. } => env,
+        EnvironmentSpec::Servers { .. } | EnvironmentSpec::Hub { .. } => &NONE,
+    }
+}
+
 fn allowed(config: &AgentConfig) -> Option<&Vec<String>> {
     config.allowed_tools.as_ref()
 }
@@ -134,14 +162,6 @@ fn find<'a>(descriptions: &'a Descriptions, env: &EnvironmentSpec) -> Option<&'a
         .iter()
         .find(|(spec, _)| spec == env)
         .map(|(_, description)| description.as_ref())
-}
-
-fn own_variables(env: &EnvironmentSpec) -> &std::collections::BTreeMap<String, String> {
-    static NONE: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
-    match env {
-        EnvironmentSpec::Python { env, .. } | EnvironmentSpec::Image { env, .. } => env,
-        EnvironmentSpec::Servers { .. } | EnvironmentSpec::Hub { .. } => &NONE,
-    }
 }
 
 #[cfg(test)]
@@ -187,7 +207,7 @@ mod tests {
 
     fn options(secrets: &[&str]) -> EnvironmentOptions {
         EnvironmentOptions {
-            variables: std::collections::BTreeMap::new(),
+            variables: BTreeMap::new(),
             secrets: secrets
                 .iter()
                 .map(|name| ((*name).to_owned(), "x".to_owned()))
@@ -230,7 +250,7 @@ mod tests {
             &["initial", "zzz", "initials"],
             &[],
             &[
-                "tasks.yaml:1:1: task 'initial': the environment `trivia` has no scenario 'initial'; did you mean 'initials'?\n",
+                "tasks.yaml:1:1: the environment `trivia` has no scenario 'initial'; did you mean 'initials'? (in task 'initial')\n",
                 "has no scenario 'zzz'; it has initials, db",
             ],
         );

@@ -16,7 +16,7 @@ use crate::store::{RunDirectory, Writer};
 use crate::task::{EnvironmentSpec, Task};
 use crate::ui::Printer;
 
-use super::checks::{Descriptions, check_arguments, check_scenarios, tool_filter_warnings};
+use super::checks::{Descriptions, check_scenarios, tool_filter_warnings};
 use super::source::Source;
 
 /// A job whose settings are known.
@@ -45,7 +45,6 @@ impl Job<'_> {
         }
         let descriptions = describe(&tasks, environments).await?;
         check_scenarios(&tasks, &descriptions, self.options)?;
-        check_arguments(&tasks, &descriptions)?;
         let combined = self.agent.combined();
         for sentence in tool_filter_warnings(&tasks, &combined, &descriptions) {
             self.printer.warn(&sentence);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::agent::provider::AgentType;
 use crate::cli::args::{EvalArgs, GlobalArgs};
 use crate::cli::failure::Failure;
 use crate::config::Setting;
@@ -19,7 +20,7 @@ use super::project::ProjectSettings;
 pub(in crate::cli) struct EvalSettings {
     pub(in crate::cli) source: Option<Setting<PathBuf>>,
     pub(in crate::cli) model: Option<Setting<String>>,
-    pub(in crate::cli) agent: Option<Setting<String>>,
+    pub(in crate::cli) agent: Option<Setting<AgentType>>,
     pub(in crate::cli) base_url: Option<Setting<String>>,
     pub(in crate::cli) gateway: Setting<bool>,
     pub(in crate::cli) judge_model: Option<Setting<String>>,
@@ -72,8 +73,7 @@ impl EvalSettings {
         )?;
         let file = project.eval();
         let agent = typed(args.agent.or(args.agent_position))
-            .or(project.agent_type())
-            .map(|agent| agent.map(|agent| agent.as_str().to_owned()));
+            .or(project.agent_type());
         let agent_type = agent.as_ref().map(|agent| agent.value.as_str());
 
         // `--all` takes back what the file selects; with a selection of its own clap refuses it.

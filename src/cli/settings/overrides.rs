@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use clap::ValueEnum;
 use serde_json::Value;
 
-use crate::cli::args::{AgentType, KeyValue};
+use crate::agent::provider::AgentType;
+use crate::cli::args::KeyValue;
 use crate::cli::failure::Failure;
 use crate::task::{self, AgentConfig, Location, Steps};
 use crate::util::suggest::did_you_mean;
@@ -54,11 +54,11 @@ impl Overrides {
     }
 
     /// An error when something was set for another type of agent.
-    pub(in crate::cli) fn check_type(&self, agent_type: &str) -> Result<(), Failure> {
+    pub(in crate::cli) fn check_type(&self, agent_type: AgentType) -> Result<(), Failure> {
         match self
             .scoped
             .iter()
-            .find(|(scope, _)| scope.as_str() != agent_type)
+            .find(|(scope, _)| *scope != agent_type)
         {
             None => Ok(()),
             Some((scope, key)) => Err(Failure::usage(format!(
@@ -75,7 +75,7 @@ impl Overrides {
             None => Ok(key),
             Some(("agent", name)) => Ok(name),
             Some((scope, name)) => {
-                let scope = AgentType::from_str(scope, false).map_err(|_| {
+                let scope = scope.parse::<AgentType>().map_err(|_| {
                     format!(
                         "unknown type of agent `{scope}`{}",
                         choices(scope, types().chain(["agent"]))
@@ -89,9 +89,7 @@ impl Overrides {
 }
 
 fn types() -> impl Iterator<Item = &'static str> {
-    AgentType::value_variants()
-        .iter()
-        .map(|agent| agent.as_str())
+    AgentType::ALL.into_iter().map(AgentType::as_str)
 }
 
 /// The nearest of `names`, or all of them when none is near.
@@ -238,8 +236,8 @@ mod tests {
     #[test]
     fn a_setting_of_another_agent_is_an_error() {
         let overrides = parse(&["claude.top_p=1", "agent.top_p=1"]).unwrap();
-        assert!(overrides.check_type("claude").is_ok());
-        let error = words(&overrides.check_type("oracle").unwrap_err()).unwrap();
+        assert!(overrides.check_type(AgentType::Claude).is_ok());
+        let error = words(&overrides.check_type(AgentType::Oracle).unwrap_err()).unwrap();
         assert_eq!(
             error,
             "-c claude.top_p does not apply: the agent is `oracle`, not `claude`\nhint: leave `claude.` out to set it for any agent"

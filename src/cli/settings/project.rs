@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clap::ValueEnum;
-
-use crate::cli::args::AgentType;
+use crate::agent::provider::AgentType;
 use crate::cli::failure::{Failure, OrUsage};
 use crate::config::project::{self, Project, Section};
 use crate::config::{Origin, Setting, env_vars};
@@ -79,7 +77,7 @@ impl ProjectSettings {
     /// `agent` of `[eval]`.
     pub(super) fn agent_type(&self) -> Option<Setting<AgentType>> {
         let name = self.project.eval.text("agent")?;
-        let agent = AgentType::from_str(&name.value, false).ok()?;
+        let agent = name.value.parse().ok()?;
         Some(name.map(|_| agent))
     }
 
@@ -90,7 +88,7 @@ impl ProjectSettings {
     }
 
     /// The base URL: of the agent's own section, else of `[eval]`.
-    pub(super) fn base_url(&self, agent_type: Option<&str>) -> Option<Setting<String>> {
+    pub(in crate::cli) fn base_url(&self, agent_type: Option<&str>) -> Option<Setting<String>> {
         self.of_type(agent_type, "base_url")
             .or(self.project.eval.text("base_url"))
     }

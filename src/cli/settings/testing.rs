@@ -29,5 +29,6 @@ pub(in crate::cli) fn task(slug: &str) -> Task {
             line: 1,
             column: 1,
         },
+        arg_locations: std::collections::BTreeMap::new(),
     }
 }
