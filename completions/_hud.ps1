@@ -57,6 +57,7 @@ Register-ArgumentCompleter -Native -CommandName 'hud' -ScriptBlock {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Set an agent setting, such as max_tokens=4096; agent.KEY and TYPE.KEY (claude.temperature=0) work too')
             [CompletionResult]::new('--max-concurrent', '--max-concurrent', [CompletionResultType]::ParameterName, 'Rollouts at once [default: 30]')
             [CompletionResult]::new('--rollout-timeout', '--rollout-timeout', [CompletionResultType]::ParameterName, 'Time of a whole rollout, such as 90, 90s, 5m or 1h; the state is then graded [default: none]')
+            [CompletionResult]::new('--phase-timeout', '--phase-timeout', [CompletionResultType]::ParameterName, 'Time of each other phase of a rollout: connect, setup, grade [default: 5m]')
             [CompletionResult]::new('--tool-timeout', '--tool-timeout', [CompletionResultType]::ParameterName, 'Time of one tool call [default: 2m]')
             [CompletionResult]::new('--model-timeout', '--model-timeout', [CompletionResultType]::ParameterName, 'Time of one model call [default: 10m]')
             [CompletionResult]::new('--rollout-tokens', '--rollout-tokens', [CompletionResultType]::ParameterName, 'Tokens of one rollout [default: none]')

@@ -87,7 +87,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__eval)
-            opts="-m -g -c -y -t -v -q -h --model --agent --base-url --gateway --no-gateway --judge-model --all --full --task-ids --limit --group-size --group --seed --max-steps --auto-respond --no-auto-respond --allowed-tools --disallowed-tools --config --max-concurrent --rollout-timeout --tool-timeout --model-timeout --rollout-tokens --python --json --min-reward --success-threshold --runs-dir --show-config --no-quiet --no-verbose --yes --remote --taskset --byok --from-json --runtime --verbose --very-verbose --quiet --help claude openai operator gemini openai_compatible oracle"
+            opts="-m -g -c -y -t -v -q -h --model --agent --base-url --gateway --no-gateway --judge-model --all --full --task-ids --limit --group-size --group --seed --max-steps --auto-respond --no-auto-respond --allowed-tools --disallowed-tools --config --max-concurrent --rollout-timeout --phase-timeout --tool-timeout --model-timeout --rollout-tokens --python --json --min-reward --success-threshold --runs-dir --show-config --no-quiet --no-verbose --yes --remote --taskset --byok --from-json --runtime --verbose --very-verbose --quiet --help claude openai operator gemini gemini_cua openai_compatible oracle scripted"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -102,7 +102,7 @@ _hud() {
                     return 0
                     ;;
                 --agent)
-                    COMPREPLY=($(compgen -W "claude openai operator gemini openai_compatible oracle" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "claude openai operator gemini gemini_cua openai_compatible oracle scripted" -- "${cur}"))
                     return 0
                     ;;
                 --base-url)
@@ -158,6 +158,10 @@ _hud() {
                     return 0
                     ;;
                 --rollout-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --phase-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

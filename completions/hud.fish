@@ -37,12 +37,14 @@ complete -c hud -n "__fish_hud_needs_command" -f -a "set" -d 'Save keys and sett
 complete -c hud -n "__fish_hud_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c hud -n "__fish_hud_needs_command" -f -a "man" -d 'Print or write man pages'
 complete -c hud -n "__fish_hud_using_subcommand eval" -s m -l model -d 'The model, `oracle`, or `scripted:FILE.yaml`' -r
-complete -c hud -n "__fish_hud_using_subcommand eval" -l agent -d 'Force the wire protocol' -r -f -a "claude\t'Anthropic Messages'
-openai\t'OpenAI'
-operator\t'OpenAI\'s computer use'
-gemini\t'Google Gemini'
-openai_compatible\t'Chat Completions of any server'
-oracle\t'Plays each task\'s solution'"
+complete -c hud -n "__fish_hud_using_subcommand eval" -l agent -d 'Force the wire protocol' -r -f -a "claude\t''
+openai\t''
+operator\t''
+gemini\t''
+gemini_cua\t''
+openai_compatible\t''
+oracle\t''
+scripted\t''"
 complete -c hud -n "__fish_hud_using_subcommand eval" -l base-url -d 'Where the model is served, such as http://localhost:8000/v1' -r
 complete -c hud -n "__fish_hud_using_subcommand eval" -l judge-model -d 'The model for graders that judge with one [default: the grader\'s own]' -r
 complete -c hud -n "__fish_hud_using_subcommand eval" -l task-ids -d 'Only these tasks: slugs or positions (from 0), separated by commas' -r
@@ -55,6 +57,7 @@ complete -c hud -n "__fish_hud_using_subcommand eval" -l disallowed-tools -d 'Hi
 complete -c hud -n "__fish_hud_using_subcommand eval" -s c -l config -d 'Set an agent setting, such as max_tokens=4096; agent.KEY and TYPE.KEY (claude.temperature=0) work too' -r
 complete -c hud -n "__fish_hud_using_subcommand eval" -l max-concurrent -d 'Rollouts at once [default: 30]' -r
 complete -c hud -n "__fish_hud_using_subcommand eval" -l rollout-timeout -d 'Time of a whole rollout, such as 90, 90s, 5m or 1h; the state is then graded [default: none]' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l phase-timeout -d 'Time of each other phase of a rollout: connect, setup, grade [default: 5m]' -r
 complete -c hud -n "__fish_hud_using_subcommand eval" -l tool-timeout -d 'Time of one tool call [default: 2m]' -r
 complete -c hud -n "__fish_hud_using_subcommand eval" -l model-timeout -d 'Time of one model call [default: 10m]' -r
 complete -c hud -n "__fish_hud_using_subcommand eval" -l rollout-tokens -d 'Tokens of one rollout [default: none]' -r

@@ -117,9 +117,7 @@ mod tests {
             ),
         );
         check(
-            Failure::from(
-                Error::from(OutputError::BrokenPipe).context("writing"),
-            ),
+            Failure::from(Error::from(OutputError::BrokenPipe).context("writing")),
             None,
         );
     }

@@ -88,10 +88,7 @@ pub(super) fn is_environment(folder: &Path) -> bool {
         .any(|name| folder.join(name).is_file())
 }
 
-fn task_file(
-    path: PathBuf,
-    variables: &dyn Fn(&str) -> Option<String>,
-) -> Result<Target, Failure> {
+fn task_file(path: PathBuf, variables: &dyn Fn(&str) -> Option<String>) -> Result<Target, Failure> {
     if matches!(file::kind(&path), Ok(Kind::Python)) {
         return python(&path, None).map(Target::Environment);
     }
@@ -242,7 +239,11 @@ mod tests {
         };
         check(&at("env.py"), Ok(("env.py", None)));
         check(&at("env.py:shop"), Ok(("env.py", Some("shop"))));
-        check(&at("."), Ok((".", None)));
+        let whole = read(Some(&at("")), &|_| None).unwrap();
+        assert!(matches!(
+            whole,
+            Target::Environment(EnvironmentSpec::Python { source, .. }) if source.is_dir()
+        ));
         check(&at("emv.py"), Err("did you mean 'env.py'?"));
         let url = read(Some("http://127.0.0.1:1/mcp"), &|_| None).unwrap();
         assert!(matches!(
@@ -262,9 +263,16 @@ mod tests {
         assert_eq!(by_slug.scenario, "initials");
         assert_eq!(by_slug.args.len(), 2);
         let by_scenario = target.choose("other", typed.clone()).unwrap();
-        assert_eq!((by_scenario.scenario.as_str(), by_scenario.args), ("other", typed));
+        assert_eq!(
+            (by_scenario.scenario.as_str(), by_scenario.args),
+            ("other", typed)
+        );
         tasks[0].scenario = None;
         let error = Target::Tasks(tasks).choose("a", Map::new()).unwrap_err();
-        assert!(words(&error).unwrap().contains("has a prompt and no scenario"));
+        assert!(
+            words(&error)
+                .unwrap()
+                .contains("has a prompt and no scenario")
+        );
     }
 }

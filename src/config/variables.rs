@@ -194,7 +194,10 @@ mod tests {
         let names = |map: &BTreeMap<String, String>| map.keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(&plain), ["E", "HOME"]);
         assert_eq!(names(&asked), ["A", "B", "E", "MY_KEY"]);
-        assert_eq!((asked["A"].as_str(), asked["B"].as_str()), ("process", "project"));
+        assert_eq!(
+            (asked["A"].as_str(), asked["B"].as_str()),
+            ("process", "project")
+        );
         assert!(!format!("{variables:?}").contains("s3cret"));
     }
 

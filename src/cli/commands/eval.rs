@@ -109,7 +109,10 @@ pub(in crate::cli) fn run(
                     agent_type: model.agent_type.as_str().to_owned(),
                     agent: agent.combined(),
                     max_concurrent: settings.max_concurrent.value as usize,
-                    seed: settings.seed.as_ref().map_or_else(random_seed, |seed| seed.value),
+                    seed: settings
+                        .seed
+                        .as_ref()
+                        .map_or_else(random_seed, |seed| seed.value),
                     limits: limits(&settings, &agent),
                     success_threshold: settings.success_threshold.value,
                     environments,

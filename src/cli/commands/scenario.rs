@@ -17,7 +17,8 @@ use crate::cli::interrupt::interruptible;
 use crate::cli::scenario_text;
 use crate::cli::target::{self, Chosen, Target};
 use crate::environment::{
-    Description, EnvironmentError, EnvironmentOptions, Environments, Prompt, Session, SessionOptions,
+    Description, EnvironmentError, EnvironmentOptions, Environments, Prompt, Session,
+    SessionOptions,
 };
 use crate::event::{Evaluation, Phase};
 use crate::task::EnvironmentSpec;

@@ -35,7 +35,11 @@ pub(in crate::cli) fn check_scenarios(
             }),
             Some(scenario) => {
                 mistakes.extend(arguments::check(task, &parameters(scenario)));
-                missing.extend(missing_variables(scenario, options, own_variables(&task.env)));
+                missing.extend(missing_variables(
+                    scenario,
+                    options,
+                    own_variables(&task.env),
+                ));
             }
         }
     }
@@ -105,7 +109,10 @@ pub(in crate::cli) fn tool_filter_warnings(
     // Tools that appear only after a scenario's setup are unknown here, so this can warn, never refuse.
     let mut warnings = BTreeSet::new();
     for (key, names_of) in [
-        ("allowed_tools", allowed as fn(&AgentConfig) -> Option<&Vec<String>>),
+        (
+            "allowed_tools",
+            allowed as fn(&AgentConfig) -> Option<&Vec<String>>,
+        ),
         ("disallowed_tools", disallowed),
     ] {
         let mut seen_in_some = BTreeSet::new();
@@ -125,7 +132,9 @@ pub(in crate::cli) fn tool_filter_warnings(
         }
         for (name, near) in unknown {
             if !seen_in_some.contains(&name) {
-                warnings.insert(format!("{key}: no environment has a tool called '{name}'{near}"));
+                warnings.insert(format!(
+                    "{key}: no environment has a tool called '{name}'{near}"
+                ));
             }
         }
     }

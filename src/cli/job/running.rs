@@ -37,7 +37,11 @@ impl Job<'_> {
         variables: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Vec<Task>, Failure> {
         let tasks = source.tasks(environments, variables).await?;
-        let ids = self.settings.task_ids.as_ref().map(|ids| ids.value.as_slice());
+        let ids = self
+            .settings
+            .task_ids
+            .as_ref()
+            .map(|ids| ids.value.as_slice());
         let limit = self.settings.limit.as_ref().map(|limit| limit.value);
         let tasks = select(tasks, ids, limit)?;
         for sentence in self.agent.not_applied(&tasks) {
@@ -72,8 +76,9 @@ impl Job<'_> {
         if code == ExitCode::BelowThreshold
             && let (Some(mean), Some(min)) = (summary.mean_reward, min_reward)
         {
-            self.printer
-                .error(&format!("the mean reward {mean:.3} is below --min-reward {min}"));
+            self.printer.error(&format!(
+                "the mean reward {mean:.3} is below --min-reward {min}"
+            ));
         }
         Ok(code)
     }

@@ -66,10 +66,7 @@ impl Source {
         }
     }
 
-    fn read(
-        path: PathBuf,
-        variables: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, Failure> {
+    fn read(path: PathBuf, variables: &dyn Fn(&str) -> Option<String>) -> Result<Self, Failure> {
         let file = file::load(&path, variables).or_usage()?;
         Ok(Self::Read { path, file })
     }
@@ -136,6 +133,8 @@ fn looks_hosted(path: &Path) -> bool {
 }
 
 fn stem(path: &Path) -> String {
-    path.file_stem()
-        .map_or_else(|| "job".to_owned(), |stem| stem.to_string_lossy().into_owned())
+    path.file_stem().map_or_else(
+        || "job".to_owned(),
+        |stem| stem.to_string_lossy().into_owned(),
+    )
 }

@@ -82,11 +82,9 @@ pub(in crate::cli) struct AgentRow {
 
 /// The combination of all layers, highest first.
 pub(in crate::cli) fn combined(layers: &[Layer]) -> AgentConfig {
-    layers
-        .iter()
-        .fold(AgentConfig::default(), |above, layer| {
-            above.or(&layer.config)
-        })
+    layers.iter().fold(AgentConfig::default(), |above, layer| {
+        above.or(&layer.config)
+    })
 }
 
 /// Each key that some layer sets, with its origin.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::agent::provider::AgentType;
 use crate::cli::args::KeyValue;
 use crate::cli::failure::Failure;
-use crate::task::{self, AgentConfig, Location, Steps};
+use crate::task::{self, AGENT_CONFIG_KEYS, AgentConfig, Location, Steps};
 use crate::util::suggest::did_you_mean;
 
 /// What `-c` set, in all.
@@ -42,9 +42,18 @@ impl Overrides {
                 Err(mistake) => mistakes.push(format!("-c {key}: {mistake}")),
             }
         }
-        match task::file::agent_config("the settings of the agent", agent) {
+        match task::file::agent_config("the agent's settings", agent) {
             Ok(agent) => overrides.agent = agent,
             Err(errors) => mistakes.extend(errors.errors.iter().map(ToString::to_string)),
+        }
+        let is_unknown = |mistake: &String| {
+            mistake.contains("unknown field") && !mistake.contains("did you mean")
+        };
+        if mistakes.iter().any(is_unknown) {
+            mistakes.push(format!(
+                "hint: settings of the agent are {}, model, base_url",
+                AGENT_CONFIG_KEYS.join(", ")
+            ));
         }
         if mistakes.is_empty() {
             Ok(overrides)
@@ -55,11 +64,7 @@ impl Overrides {
 
     /// An error when something was set for another type of agent.
     pub(in crate::cli) fn check_type(&self, agent_type: AgentType) -> Result<(), Failure> {
-        match self
-            .scoped
-            .iter()
-            .find(|(scope, _)| *scope != agent_type)
-        {
+        match self.scoped.iter().find(|(scope, _)| *scope != agent_type) {
             None => Ok(()),
             Some((scope, key)) => Err(Failure::usage(format!(
                 "-c {key} does not apply: the agent is `{agent_type}`, not `{}`\nhint: leave `{}.` out to set it for any agent",
@@ -225,11 +230,12 @@ mod tests {
         ])
         .unwrap_err();
         insta::assert_snapshot!(error, @r"
-        -c max_step: unknown setting `max_step`; did you mean 'max_steps'?
-        -c zzz: unknown setting `zzz`; there are max_steps, system_prompt, allowed_tools, disallowed_tools, append_setup_output, append_setup_tool, auto_respond, timeout_seconds, tool_timeout_seconds, model_timeout_seconds, max_tokens, temperature, top_p, model, base_url
         -c clade.top_p: unknown type of agent `clade`; did you mean 'claude'?
-        -c top_p: expected a number, got `high`
-        -c max_tokens: expected a whole number of at least 1, got `0`
+        -c: unknown field 'max_step' in the agent's settings; did you mean 'max_steps'?
+        -c: unknown field 'zzz' in the agent's settings
+        -c: 'top_p' in the agent's settings must be a number above 0, at most 1, not the string 'high'
+        -c: 'max_tokens' in the agent's settings must be a whole number of at least 1, not 0
+        hint: settings of the agent are max_steps, system_prompt, allowed_tools, disallowed_tools, append_setup_output, append_setup_tool, auto_respond, timeout_seconds, tool_timeout_seconds, model_timeout_seconds, max_tokens, temperature, top_p, model, base_url
         ");
     }
 

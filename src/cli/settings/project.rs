@@ -37,7 +37,10 @@ impl ProjectSettings {
         let project = project::load(folder, AGENT_CONFIG_KEYS, variables).or_usage()?;
         if let (Some(all), Some(_)) = (
             project.eval.switch("all").filter(|all| all.value),
-            project.eval.value("task_ids").or(project.eval.value("limit")),
+            project
+                .eval
+                .value("task_ids")
+                .or(project.eval.value("limit")),
         ) {
             return Err(Failure::usage(format!(
                 "{}: `all` contradicts `task_ids` or `limit` in [eval]; keep one",

@@ -40,10 +40,7 @@ impl Row {
 }
 
 /// All settings of `hud eval`, the agent's (with their own origins) last.
-pub(in crate::cli) fn rows(
-    settings: &EvalSettings,
-    agent: &[AgentRow],
-) -> Vec<Row> {
+pub(in crate::cli) fn rows(settings: &EvalSettings, agent: &[AgentRow]) -> Vec<Row> {
     // Without `..`, so that a new setting cannot be forgotten here.
     let EvalSettings {
         source,
