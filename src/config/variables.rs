@@ -94,6 +94,24 @@ impl Variables {
             .collect()
     }
 
+    /// For child processes: what every one gets (the process's variables without secrets), and what only one that names it gets (secrets, and
+    /// whatever is in `.env` files).
+    pub fn for_children(&self) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+        let secret_names = self.secret_names();
+        let (secrets, plain): (BTreeMap<_, _>, BTreeMap<_, _>) = self
+            .process
+            .clone()
+            .into_iter()
+            .partition(|(name, _)| secret_names.contains(name));
+        let mut asked = secrets;
+        for (_, values) in [&self.project, &self.user].into_iter().flatten() {
+            for (name, value) in values {
+                asked.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        (plain, asked)
+    }
+
     /// Lines of `.env` files that were not understood.
     pub fn warnings(&self) -> &[Diagnostic] {
         &self.warnings
@@ -172,6 +190,14 @@ mod tests {
         assert!(secret.contains("MY_KEY") && secret.contains("ANTHROPIC_API_KEY"));
         assert!(secret.contains("A") && !secret.contains("HOME"));
         assert_eq!(variables.warnings().len(), 1);
+        let (plain, asked) = variables.for_children();
+        let names = |map: &BTreeMap<String, String>| map.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&plain), ["E", "HOME"]);
+        assert_eq!(names(&asked), ["A", "B", "E", "MY_KEY"]);
+        assert_eq!(
+            (asked["A"].as_str(), asked["B"].as_str()),
+            ("process", "project")
+        );
         assert!(!format!("{variables:?}").contains("s3cret"));
     }
 

@@ -1,0 +1,224 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_hud_global_optspecs
+    string join \n v/verbose very-verbose q/quiet h/help V/version
+end
+
+function __fish_hud_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_hud_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_hud_using_subcommand
+    set -l cmd (__fish_hud_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c hud -n "__fish_hud_needs_command" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_needs_command" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_needs_command" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hud -n "__fish_hud_needs_command" -s V -l version -d 'Print version'
+complete -c hud -n "__fish_hud_needs_command" -f -a "eval" -d 'Run tasks with an agent, grade them and report'
+complete -c hud -n "__fish_hud_needs_command" -f -a "init" -d 'Create an environment with tasks from a template'
+complete -c hud -n "__fish_hud_needs_command" -f -a "scenario" -d 'Drive the scenarios of an environment by hand'
+complete -c hud -n "__fish_hud_needs_command" -f -a "task" -d 'Drive the scenarios of an environment by hand'
+complete -c hud -n "__fish_hud_needs_command" -f -a "set" -d 'Save keys and settings in ~/.hud/.env'
+complete -c hud -n "__fish_hud_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c hud -n "__fish_hud_needs_command" -f -a "man" -d 'Print or write man pages'
+complete -c hud -n "__fish_hud_using_subcommand eval" -s m -l model -d 'The model, `oracle`, or `scripted:FILE.yaml`' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l agent -d 'Force the wire protocol' -r -f -a "claude\t''
+openai\t''
+operator\t''
+gemini\t''
+gemini_cua\t''
+openai_compatible\t''
+oracle\t''
+scripted\t''"
+complete -c hud -n "__fish_hud_using_subcommand eval" -l base-url -d 'Where the model is served, such as http://localhost:8000/v1' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l judge-model -d 'The model for graders that judge with one [default: the grader\'s own]' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l task-ids -d 'Only these tasks: slugs or positions (from 0), separated by commas' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l limit -d 'Only the first N of the chosen tasks' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l group -l group-size -d 'Run each task N times [default: 1]' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l seed -d 'Seed that every rollout\'s own seed is derived from [default: random, kept in job.json]' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l max-steps -d 'Model calls per rollout, -1 for no limit [default: 10]' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l allowed-tools -d 'Show the agent only these tools: names or patterns (*, ?), separated by commas' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l disallowed-tools -d 'Hide these tools from the agent' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -s c -l config -d 'Set an agent setting, such as max_tokens=4096; agent.KEY and TYPE.KEY (claude.temperature=0) work too' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l max-concurrent -d 'Rollouts at once [default: 30]' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l rollout-timeout -d 'Time of a whole rollout, such as 90, 90s, 5m or 1h; the state is then graded [default: none]' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l phase-timeout -d 'Time of each other phase of a rollout: connect, setup, grade [default: 5m]' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l tool-timeout -d 'Time of one tool call [default: 2m]' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l model-timeout -d 'Time of one model call [default: 10m]' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l rollout-tokens -d 'Tokens of one rollout [default: none]' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l python -d 'The Python interpreter of environments [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand eval" -l min-reward -d 'Exit with code 4 when the mean reward is below this' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l success-threshold -d 'A reward above this is a success [default: 0.7]' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l runs-dir -d 'Where run directories are made [default: .hud/runs]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand eval" -s t -l taskset -d 'Attach the job to a platform taskset' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l from-json -d 'Replay a platform job\'s configuration' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -l runtime -d 'Where environments run' -r
+complete -c hud -n "__fish_hud_using_subcommand eval" -s g -l gateway -d 'Call the model through the HUD gateway (needs HUD_API_KEY)'
+complete -c hud -n "__fish_hud_using_subcommand eval" -l no-gateway -d 'Do not use the gateway although a file says so'
+complete -c hud -n "__fish_hud_using_subcommand eval" -l all -d 'Run all tasks (the default; overrides task_ids and limit of hud.toml)'
+complete -c hud -n "__fish_hud_using_subcommand eval" -l full -d 'All tasks, --auto-respond, and 100 steps unless --max-steps is given'
+complete -c hud -n "__fish_hud_using_subcommand eval" -l auto-respond -d 'Let a model decide whether an agent that stopped calling tools should go on'
+complete -c hud -n "__fish_hud_using_subcommand eval" -l no-auto-respond -d 'The opposite, when a file or --full turns it on'
+complete -c hud -n "__fish_hud_using_subcommand eval" -l json -d 'JSON Lines on stdout instead of a report; the last is the summary'
+complete -c hud -n "__fish_hud_using_subcommand eval" -l show-config -d 'Print each setting and where it came from, and stop'
+complete -c hud -n "__fish_hud_using_subcommand eval" -l no-quiet -d 'Talk although a file says quiet = true'
+complete -c hud -n "__fish_hud_using_subcommand eval" -l no-verbose -d 'Do not say more although a file says verbose = true'
+complete -c hud -n "__fish_hud_using_subcommand eval" -s y -l yes -d 'Accepted for scripts written for other tools: hud starts without asking'
+complete -c hud -n "__fish_hud_using_subcommand eval" -l remote -d 'Run on the platform'
+complete -c hud -n "__fish_hud_using_subcommand eval" -l byok -d 'Use the caller\'s keys on the platform'
+complete -c hud -n "__fish_hud_using_subcommand eval" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand eval" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand eval" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand eval" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hud -n "__fish_hud_using_subcommand init" -s t -l template -l preset -d 'What to start from' -r -f -a "blank\t'One tool, one scenario'
+trivia\t'Questions about facts that a tool can look up'
+chat\t'A conversation'
+sqlite\t'A database that each rollout gets fresh'"
+complete -c hud -n "__fish_hud_using_subcommand init" -s d -l dir -d 'Create the folder in here' -r -F
+complete -c hud -n "__fish_hud_using_subcommand init" -s f -l force -d 'Overwrite files that exist'
+complete -c hud -n "__fish_hud_using_subcommand init" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand init" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand init" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "list" -d 'List the scenarios with their arguments'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "setup" -d 'Set a scenario up, print its prompt and close the copy'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "start" -d 'Set a scenario up, print its prompt and close the copy'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "grade" -d 'Set a scenario up, submit an answer and print the evaluation as JSON'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "run" -d 'As grade, with the prompt on stderr'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -l json -d 'One JSON object per scenario'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -l json -d 'The whole prompt as JSON, roles included'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -l json -d 'The whole prompt as JSON, roles included'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -s A -l answer -d 'The answer to submit [default: empty]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l answer-file -d 'Read the answer from a file' -r -F
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l json -d 'On one line'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s A -l answer -d 'The answer to submit [default: empty]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l answer-file -d 'Read the answer from a file' -r -F
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l json -d 'On one line'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "list" -d 'List the scenarios with their arguments'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "setup" -d 'Set a scenario up, print its prompt and close the copy'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "start" -d 'Set a scenario up, print its prompt and close the copy'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "grade" -d 'Set a scenario up, submit an answer and print the evaluation as JSON'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "run" -d 'As grade, with the prompt on stderr'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -l json -d 'One JSON object per scenario'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -l json -d 'The whole prompt as JSON, roles included'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -l json -d 'The whole prompt as JSON, roles included'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -s A -l answer -d 'The answer to submit [default: empty]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l answer-file -d 'Read the answer from a file' -r -F
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l json -d 'On one line'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s A -l answer -d 'The answer to submit [default: empty]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l answer-file -d 'Read the answer from a file' -r -F
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l json -d 'On one line'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand set" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand set" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand set" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand set" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand completions" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand completions" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand completions" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hud -n "__fish_hud_using_subcommand man" -l dir -d 'Write the pages of all commands into this folder instead of printing the page of hud' -r -F
+complete -c hud -n "__fish_hud_using_subcommand man" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand man" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand man" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand man" -s h -l help -d 'Print help'

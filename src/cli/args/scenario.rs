@@ -1,0 +1,131 @@
+//! `hud scenario`, also spelled `hud task`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Seconds;
+
+/// Arguments of `hud scenario`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hud scenario list
+  hud scenario setup initials --args '{\"company\":\"HUD\"}'
+  hud scenario run initials --args '{\"company\":\"HUD\"}' --answer JR
+  hud scenario grade ceo-hud --env tasks.yaml --answer-file answer.txt
+
+Each command works on a fresh copy of the environment and closes it.")]
+pub(in crate::cli) struct ScenarioArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub(in crate::cli) command: ScenarioCommand,
+}
+
+/// What to do with a scenario.
+#[derive(Clone, Debug, Subcommand)]
+pub(in crate::cli) enum ScenarioCommand {
+    /// List the scenarios with their arguments
+    List(ListArgs),
+    /// Set a scenario up, print its prompt and close the copy
+    #[command(visible_alias = "start")]
+    Setup(SetupArgs),
+    /// Set a scenario up, submit an answer and print the evaluation as JSON
+    Grade(GradeArgs),
+    /// As grade, with the prompt on stderr
+    Run(GradeArgs),
+}
+
+/// Arguments of `hud scenario list`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hud scenario list
+  hud scenario list --env http://127.0.0.1:8765/mcp --json")]
+pub(in crate::cli) struct ListArgs {
+    /// The environment.
+    #[command(flatten)]
+    pub(in crate::cli) target: TargetArgs,
+    /// One JSON object per scenario
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+/// Arguments of `hud scenario setup`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hud scenario setup initials --args '{\"company\":\"HUD\"}'
+  hud scenario setup ceo-hud --env tasks.yaml")]
+pub(in crate::cli) struct SetupArgs {
+    /// Scenario, or the slug of a task when the source is a task file
+    pub(in crate::cli) name: String,
+    /// Arguments of the scenario, as a JSON object
+    #[arg(short, long, value_name = "JSON")]
+    pub(in crate::cli) args: Option<String>,
+    /// The environment.
+    #[command(flatten)]
+    pub(in crate::cli) target: TargetArgs,
+    /// The whole prompt as JSON, roles included
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+/// Arguments of `hud scenario grade` and `run`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hud scenario run initials --args '{\"company\":\"HUD\"}' --answer JR
+  hud scenario grade ceo-hud --env tasks.yaml --answer-file answer.txt")]
+pub(in crate::cli) struct GradeArgs {
+    /// Scenario, or the slug of a task when the source is a task file
+    pub(in crate::cli) name: String,
+    /// Arguments of the scenario, as a JSON object
+    #[arg(short, long, value_name = "JSON")]
+    pub(in crate::cli) args: Option<String>,
+    /// What to submit.
+    #[command(flatten)]
+    pub(in crate::cli) answer: AnswerArgs,
+    /// The environment.
+    #[command(flatten)]
+    pub(in crate::cli) target: TargetArgs,
+    /// On one line
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+/// The answer to submit; none is the empty answer.
+#[derive(Clone, Debug, Args)]
+pub(in crate::cli) struct AnswerArgs {
+    /// The answer to submit [default: empty]
+    #[arg(
+        short = 'A',
+        long,
+        value_name = "TEXT",
+        conflicts_with = "answer_file",
+        allow_hyphen_values = true
+    )]
+    pub(in crate::cli) answer: Option<String>,
+    /// Read the answer from a file
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) answer_file: Option<PathBuf>,
+}
+
+/// The environment to drive.
+#[derive(Clone, Debug, Args)]
+pub(in crate::cli) struct TargetArgs {
+    /// Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder's task file]
+    #[arg(
+        short = 's',
+        long = "env",
+        visible_alias = "source",
+        value_name = "SOURCE"
+    )]
+    pub(in crate::cli) source: Option<String>,
+    /// The Python interpreter [default: the project's .venv, $VIRTUAL_ENV, python3]
+    #[arg(long, value_name = "PATH")]
+    pub(in crate::cli) python: Option<PathBuf>,
+    /// Time of each phase, such as 90, 90s or 5m
+    #[arg(long, value_name = "TIME", default_value = "5m")]
+    pub(in crate::cli) timeout: Seconds,
+}

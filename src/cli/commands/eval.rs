@@ -1,0 +1,182 @@
+//! `hud eval`: runs tasks with an agent, grades them and reports.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::LoopSettings;
+use crate::cli::args::{EvalArgs, GlobalArgs};
+use crate::cli::context::{Context, verbosity};
+use crate::cli::exit_code::ExitCode;
+use crate::cli::failure::{Failure, OrUsage};
+use crate::cli::interrupt::interruptible;
+use crate::cli::job::{self, Job, Keys, Source};
+use crate::cli::settings::{AgentSettings, EvalSettings, ProjectSettings, as_json, as_text, rows};
+use crate::config::Variables;
+use crate::environment::Environments;
+use crate::eval::{Limits, Plan};
+use crate::store::{RunDirectory, new_job_id};
+use crate::ui::StdoutMode;
+use crate::util::fs;
+
+/// How long an environment may take to start: importing a large project takes tens of seconds on a cold disk.
+const STARTUP_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Everything is read and checked first; then the environments start; then the rollouts.
+pub(in crate::cli) fn run(
+    args: &EvalArgs,
+    global: GlobalArgs,
+    context: &mut Context<'_>,
+) -> Result<ExitCode, Failure> {
+    let variables = context.variables()?;
+    let lookup = |name: &str| variables.value(name);
+    let project = ProjectSettings::read(Path::new("."), &lookup)?;
+    let settings = EvalSettings::resolve(args, global, &project)?;
+    context.set_output(
+        if settings.json.value {
+            StdoutMode::Json
+        } else {
+            StdoutMode::Text
+        },
+        verbosity(settings.quiet.value, settings.verbosity.value),
+    );
+    if args.yes {
+        tracing::info!("--yes has no effect: nothing would have been asked");
+    }
+    if args.show_config {
+        return show_config(&settings, &project, &variables, context);
+    }
+
+    let source = Source::find(settings.source.as_ref(), &lookup)?;
+    let keys = Keys::new(&variables, &project, &settings);
+    let model = job::resolve_model(&settings, &project, &keys)?;
+    let retry = LoopSettings::default().retry;
+    let judge = job::judge(&settings, &keys, retry)?;
+    let agent = AgentSettings::new(
+        &settings.typed,
+        source.agent_layer(),
+        project.agent_layers(model.agent_type.as_str()),
+    );
+
+    let label = source.path().display().to_string();
+    let name = source.name();
+    let directory =
+        RunDirectory::create(&settings.runs_dir.value, &new_job_id(&name)).or_usage()?;
+    let options = context.environment_options(
+        &variables,
+        settings.python.as_ref().map(|python| python.value.clone()),
+        directory.logs(),
+        STARTUP_TIMEOUT,
+    )?;
+    let job = Job {
+        settings: &settings,
+        agent: &agent,
+        printer: &context.printer,
+        options: &options,
+        directory: &directory,
+    };
+    context.runtime()?.block_on(async {
+        let cancel = CancellationToken::new();
+        let work = async {
+            let environments = Arc::new(Environments::new(options.clone())?);
+            let prepared = tokio::select! {
+                () = cancel.cancelled() => Err(Failure::Interrupted),
+                prepared = job.prepare(source, &environments, &lookup) => prepared,
+            };
+            let tasks = match prepared {
+                Ok(tasks) => tasks,
+                Err(failure) => {
+                    environments.close().await;
+                    // Nothing ran, so there is nothing to keep.
+                    fs::remove_dir_all_if_exists(directory.path())?;
+                    return Err(failure);
+                }
+            };
+            let rows = rows(&settings, &agent.origins());
+            job.run(
+                Plan {
+                    job: directory.job().to_owned(),
+                    name,
+                    record: job::record(&rows, &tasks, &label),
+                    tasks,
+                    group: settings.group.value,
+                    model: model.model,
+                    judge: Some(judge),
+                    retry,
+                    model_name: model.name,
+                    agent_type: model.agent_type.as_str().to_owned(),
+                    agent: agent.combined(),
+                    max_concurrent: settings.max_concurrent.value as usize,
+                    seed: settings
+                        .seed
+                        .as_ref()
+                        .map_or_else(random_seed, |seed| seed.value),
+                    limits: limits(&settings, &agent),
+                    success_threshold: settings.success_threshold.value,
+                    environments,
+                    directory: directory.path().to_owned(),
+                },
+                &cancel,
+            )
+            .await
+        };
+        interruptible(&cancel, &context.printer, work).await
+    })
+}
+
+/// Prints each setting with its origin. Needs neither tasks nor a model; uses both as far as they are known.
+fn show_config(
+    settings: &EvalSettings,
+    project: &ProjectSettings,
+    variables: &Variables,
+    context: &Context<'_>,
+) -> Result<ExitCode, Failure> {
+    let lookup = |name: &str| variables.value(name);
+    let source = match &settings.source {
+        Some(_) => Some(Source::find(settings.source.as_ref(), &lookup)?),
+        None => Source::find(None, &lookup).ok(),
+    };
+    let keys = Keys::new(variables, project, settings);
+    let agent_type = match job::resolve_model(settings, project, &keys) {
+        Ok(model) => Some(model.agent_type),
+        Err(_) => settings.agent.as_ref().map(|agent| agent.value),
+    };
+    let agent = AgentSettings::new(
+        &settings.typed,
+        source.as_ref().and_then(Source::agent_layer),
+        agent_type.map_or_else(Vec::new, |agent| project.agent_layers(agent.as_str())),
+    );
+    let rows = rows(settings, &agent.origins());
+    if context.printer.is_json() {
+        for row in as_json(&rows) {
+            context.printer.data(&row.to_string())?;
+        }
+    } else {
+        context.printer.data(&as_text(&rows))?;
+    }
+    Ok(ExitCode::Success)
+}
+
+fn limits(settings: &EvalSettings, agent: &AgentSettings) -> Limits {
+    let agent = agent.combined();
+    let defaults = Limits::default();
+    let seconds = |seconds: Option<f64>, default: Duration| {
+        seconds.map_or(default, |seconds| {
+            Duration::try_from_secs_f64(seconds).unwrap_or(default)
+        })
+    };
+    Limits {
+        rollout_timeout: settings.rollout_timeout.as_ref().map(|time| time.value),
+        phase_timeout: settings.phase_timeout.value,
+        tool_timeout: seconds(agent.tool_timeout_seconds, defaults.tool_timeout),
+        model_timeout: seconds(agent.model_timeout_seconds, defaults.model_timeout),
+        rollout_tokens: settings.rollout_tokens.as_ref().map(|tokens| tokens.value),
+    }
+}
+
+/// Small enough to be exact in every reader's JSON.
+fn random_seed() -> u64 {
+    u64::from(uuid::Uuid::new_v4().as_fields().0)
+}

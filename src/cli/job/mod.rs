@@ -1,0 +1,13 @@
+//! From settings to a job that can run: tasks, model, environments, each checked before the next costs anything.
+
+mod checks;
+mod model;
+mod record;
+mod running;
+mod source;
+
+pub(super) use checks::{own_variables, parameters, scenario, unknown};
+pub(super) use model::{Keys, judge, resolve as resolve_model};
+pub(super) use record::record;
+pub(super) use running::Job;
+pub(super) use source::Source;
