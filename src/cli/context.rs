@@ -97,10 +97,25 @@ impl<'a> Context<'a> {
 
     /// A runtime for the commands that talk to anything.
     pub(super) fn runtime(&self) -> Result<tokio::runtime::Runtime, Failure> {
+        allow_many_files();
         Ok(tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?)
     }
+}
+
+/// A rollout holds a socket to its copy and one to its model; the usual soft limit of 1024 would be in the way of 500 at once.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Raising the soft limit to the hard one is always allowed; where it is not, the limit stays as it is.
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
 }
 
 /// What `-q` and the number of `-v` mean.
