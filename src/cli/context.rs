@@ -94,13 +94,13 @@ impl<'a> Context<'a> {
             startup_timeout,
         })
     }
+}
 
-    /// A runtime for the commands that talk to anything.
-    pub(super) fn runtime(&self) -> Result<tokio::runtime::Runtime, Failure> {
-        Ok(tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?)
-    }
+/// A runtime, for the commands that talk to anything; the others start faster without.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
 }
 
 /// What `-q` and the number of `-v` mean.

@@ -90,10 +90,10 @@ fn answer(error: &clap::Error, invocation: &Invocation<'_>) -> ExitCode {
     ));
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let text = if printer.stdout_paint() != Paint::PLAIN {
-                error.render().ansi().to_string()
-            } else {
+            let text = if printer.stdout_paint() == Paint::PLAIN {
                 error.render().to_string()
+            } else {
+                error.render().ansi().to_string()
             };
             match printer.data(text.trim_end()) {
                 Ok(()) => ExitCode::Success,

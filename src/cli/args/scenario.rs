@@ -1,5 +1,10 @@
 //! `hud scenario`, also spelled `hud task`.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "the comments are help texts, in which backticks would be shown"
+)]
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};

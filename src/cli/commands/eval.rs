@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::LoopSettings;
 use crate::cli::args::{EvalArgs, GlobalArgs};
-use crate::cli::context::{Context, verbosity};
+use crate::cli::context::{Context, runtime, verbosity};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::{Failure, OrUsage};
 use crate::cli::interrupt::interruptible;
@@ -22,7 +22,7 @@ use crate::ui::StdoutMode;
 use crate::util::fs;
 
 /// How long an environment may take to start: importing a large project takes tens of seconds on a cold disk.
-const STARTUP_TIMEOUT: Duration = Duration::from_secs(120);
+const STARTUP_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Everything is read and checked first; then the environments start; then the rollouts.
 pub(in crate::cli) fn run(
@@ -77,7 +77,7 @@ pub(in crate::cli) fn run(
         options: &options,
         directory: &directory,
     };
-    context.runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let cancel = CancellationToken::new();
         let work = async {
             let environments = Arc::new(Environments::new(options.clone())?);
@@ -122,7 +122,7 @@ pub(in crate::cli) fn run(
             )
             .await
         };
-        interruptible(&cancel, &context.printer, work).await
+        Box::pin(interruptible(&cancel, &context.printer, work)).await
     })
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::{AnswerArgs, GradeArgs, ListArgs, ScenarioCommand, SetupArgs, TargetArgs};
-use crate::cli::context::Context;
+use crate::cli::context::{Context, runtime};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::{Failure, OrUsage};
 use crate::cli::interrupt::interruptible;
@@ -141,7 +141,7 @@ fn drive(
         logs.path().to_owned(),
         args.timeout.0,
     )?;
-    context.runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let driver = Driver {
             environments: Arc::new(Environments::new(options.clone())?),
             options: &options,

@@ -252,7 +252,7 @@ mod tests {
     /// A row of the table: the value with nothing set, with a line of `[eval]`, and with a flag above that line.
     fn check<T: Debug + PartialEq>(
         get: impl Fn(EvalSettings) -> Option<Setting<T>>,
-        default: Option<T>,
+        default: Option<&T>,
         (line, in_file): (&str, T),
         (flags, typed): (&str, T),
     ) {
@@ -260,7 +260,7 @@ mod tests {
         let value = |flags: &str, toml: &str| {
             get(resolve(flags, toml).unwrap()).map(|setting| setting.value)
         };
-        assert_eq!(value("", ""), default, "default under {line}");
+        assert_eq!(value("", "").as_ref(), default, "default under {line}");
         assert_eq!(value("", &toml), Some(in_file), "{line}");
         assert_eq!(value(flags, &toml), Some(typed), "{flags} over {line}");
     }
@@ -269,7 +269,7 @@ mod tests {
         ($field:ident, $default:expr, $file:expr, $flag:expr) => {
             check(
                 |settings| Option::from(settings.$field),
-                $default,
+                Option::as_ref(&$default),
                 $file,
                 $flag,
             )
