@@ -1,6 +1,6 @@
 //! The agent: a model in a tool loop. Does not know environments; it is given [`Tools`].
 //!
-//! [`run`] is the loop; `provider` holds the models. What a provider's JSON looks like is `format`'s business.
+//! [`run()`] is the loop; `provider` holds the models. What a provider's JSON looks like is `format`'s business.
 
 mod api;
 mod auto_respond;

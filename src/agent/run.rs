@@ -6,13 +6,13 @@ use tokio::time::Instant;
 
 use super::interrupt::{Interrupt, Interrupts};
 use super::model_call::{self, NoTurn};
-use super::tool_calls::Caller;
+use super::tool_calls::{Caller, NOT_RUN};
 use super::{
     AgentEnd, AgentFailure, AgentJob, LoopSettings, Model, Request, StepSink, Tools, auto_respond,
     filters,
 };
 use crate::event::{Limit, Step};
-use crate::message::{Block, Content, Message, StopReason, ToolCall, Turn, Usage};
+use crate::message::{Block, Content, Message, StopReason, ToolCall, ToolResult, Turn, Usage};
 use crate::task::Steps;
 
 /// Runs the loop to its end: the model is called, its tool calls are run and answered, until it calls none, a limit is reached, something fails
@@ -42,6 +42,7 @@ pub async fn run(job: AgentJob<'_>, sink: &mut StepSink<'_>) -> AgentEnd {
         answer: None,
     };
     let ended = agent.drive(sink).await;
+    agent.answer_open_calls();
     if let Some(limit) = ended.stopped_by {
         sink(Step::LimitReached { limit });
     }
@@ -120,19 +121,20 @@ impl Agent<'_> {
                 Ok(turn) => turn,
                 Err(ended) => return ended,
             };
+            let turn = self.merged(turn);
             let text = turn.text();
-            let paused = turn.stop == StopReason::Paused;
+            let stop = turn.stop.clone();
             let calls: Vec<ToolCall> = turn.tool_calls().cloned().collect();
             self.request.messages.push(Message::Assistant { turn });
 
-            if !calls.is_empty() {
+            if stop == StopReason::Paused {
+                // The conversation as it stands is what continues the turn; its calls are for then.
+                self.keep(text);
+            } else if !calls.is_empty() && stop != StopReason::Refusal {
                 self.keep(text);
                 if let Some(ended) = self.call_tools(&calls, sink).await {
                     return ended;
                 }
-            } else if paused {
-                // The conversation as it stands is what continues the turn.
-                self.keep(text);
             } else {
                 let goes_on = self.should_go_on(&text).await;
                 self.answer = Some(text);
@@ -145,6 +147,37 @@ impl Agent<'_> {
                 });
                 self.request.messages.push(Message::User { content });
             }
+        }
+    }
+
+    /// `turn`, with the paused one that it continues in front: together they are one turn of the conversation.
+    fn merged(&mut self, turn: Turn) -> Turn {
+        match self.request.messages.pop() {
+            Some(Message::Assistant { turn: mut begun }) if begun.stop == StopReason::Paused => {
+                begun.blocks.extend(turn.blocks);
+                Turn {
+                    blocks: begun.blocks,
+                    ..turn
+                }
+            }
+            other => {
+                self.request.messages.extend(other);
+                turn
+            }
+        }
+    }
+
+    /// Calls that the end of the loop left open (a refused turn's, a paused one's) are answered: they were not run.
+    fn answer_open_calls(&mut self) {
+        let Some(Message::Assistant { turn }) = self.request.messages.last() else {
+            return;
+        };
+        let results: Vec<ToolResult> = turn
+            .tool_calls()
+            .map(|call| ToolResult::error(call, NOT_RUN))
+            .collect();
+        if !results.is_empty() {
+            self.request.messages.push(Message::Tools { results });
         }
     }
 

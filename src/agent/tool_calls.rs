@@ -16,6 +16,9 @@ use crate::util::time::human;
 /// two seconds; the rest is for its answer.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
+/// What a call is answered with that was made too late.
+pub(super) const NOT_RUN: &str = "not run: the rollout was over before this call";
+
 /// An unknown tool's error lists at most this many others.
 const LISTED_TOOLS: usize = 30;
 
@@ -51,10 +54,7 @@ impl Caller<'_> {
         };
         for call in calls {
             if round.interrupted.is_some() || round.environment.is_some() {
-                round.results.push(ToolResult::error(
-                    call,
-                    "not run: the rollout was over before this call",
-                ));
+                round.results.push(ToolResult::error(call, NOT_RUN));
                 continue;
             }
             round.started += 1;

@@ -47,9 +47,12 @@ pub struct Environments {
     options: EnvironmentOptions,
     /// Sockets and, without a cache, the package: a folder that only we can enter, gone with us.
     scratch: tempfile::TempDir,
-    bases: Mutex<HashMap<EnvironmentSpec, Arc<OnceCell<Result<Base, EnvironmentError>>>>>,
+    bases: Mutex<HashMap<EnvironmentSpec, BaseCell>>,
     started: AtomicUsize,
 }
+
+/// Filled once: by the base, or by why it did not start.
+type BaseCell = Arc<OnceCell<Result<Base, EnvironmentError>>>;
 
 struct Base {
     description: Arc<Description>,
@@ -370,7 +373,7 @@ impl Environments {
                     events.clone(),
                 )
                 .await?;
-                (client, Keeper::Stdio(server), events)
+                (client, Keeper::Stdio(Box::new(server)), events)
             }
             ConnectionSpec::Http {
                 url,

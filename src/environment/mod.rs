@@ -16,4 +16,4 @@ pub use api::{
     SamplingRequest, ScenarioInfo,
 };
 pub use environments::{EnvironmentOptions, Environments, missing_variables};
-pub use session::{STOP, Session, SessionOptions};
+pub use session::{LogSink, STOP, Session, SessionOptions};

@@ -30,6 +30,9 @@ const REAP: Duration = Duration::from_secs(2);
 /// How long a tool that was told to stop may take before its copy is killed.
 pub const STOP: Duration = Duration::from_secs(2);
 
+/// Takes what an environment logs through MCP: level and text.
+pub type LogSink = Arc<dyn Fn(&str, &str) + Send + Sync>;
+
 /// What a session is opened with.
 #[derive(Clone)]
 pub struct SessionOptions {
@@ -42,7 +45,7 @@ pub struct SessionOptions {
     /// Makes model calls that the environment asks for; `None` refuses them.
     pub sampler: Option<Arc<dyn Sampler>>,
     /// Takes what the environment logs through MCP: level and text.
-    pub on_log: Option<Arc<dyn Fn(&str, &str) + Send + Sync>>,
+    pub on_log: Option<LogSink>,
 }
 
 /// How one of the session's connections ends.
@@ -53,7 +56,7 @@ pub(super) enum Keeper {
         exit: tokio::sync::Mutex<Option<oneshot::Receiver<Exit>>>,
     },
     /// A program of its own.
-    Stdio(StdioServer),
+    Stdio(Box<StdioServer>),
     /// A server that lives on.
     Http,
 }
@@ -95,7 +98,7 @@ struct Active {
 /// Answers what the environment asks for; joined to its session once that exists.
 pub(super) struct Events {
     pub(super) sampler: Option<Arc<dyn Sampler>>,
-    pub(super) on_log: Option<Arc<dyn Fn(&str, &str) + Send + Sync>>,
+    pub(super) on_log: Option<LogSink>,
     pub(super) session: OnceLock<Weak<Inner>>,
 }
 

@@ -27,7 +27,7 @@ pub async fn run(
     // A failing sink cancels this job, not the caller's token.
     let cancel = cancel.child_token();
     let mut sink = Sink {
-        sink,
+        to: sink,
         cancel: cancel.clone(),
         failure: None,
     };
@@ -98,14 +98,14 @@ pub async fn run(
 /// The caller's sink; its first failure cancels the job, and later events are not lost to the others behind it: they still go in, so that what
 /// can be kept is kept.
 struct Sink<'a> {
-    sink: &'a mut (dyn FnMut(RunEvent) -> anyhow::Result<()> + Send),
+    to: &'a mut (dyn FnMut(RunEvent) -> anyhow::Result<()> + Send),
     cancel: CancellationToken,
     failure: Option<anyhow::Error>,
 }
 
 impl Sink<'_> {
     fn send(&mut self, event: RunEvent) {
-        if let Err(error) = (self.sink)(event) {
+        if let Err(error) = (self.to)(event) {
             self.cancel.cancel();
             self.failure.get_or_insert(error);
         }

@@ -32,10 +32,10 @@ impl Default for Limits {
         Self {
             rollout_timeout: None,
             // Setting up may build fixtures or start services; a hung one should still end within a coffee break.
-            phase_timeout: Duration::from_secs(300),
-            tool_timeout: Duration::from_secs(120),
+            phase_timeout: Duration::from_mins(5),
+            tool_timeout: Duration::from_mins(2),
             // Thinking models take minutes for one answer.
-            model_timeout: Duration::from_secs(600),
+            model_timeout: Duration::from_mins(10),
             rollout_tokens: None,
         }
     }

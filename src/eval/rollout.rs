@@ -248,9 +248,10 @@ impl Rollout {
                 phase: Phase::Loop,
                 message: message.clone(),
             }),
-            // The time was over while a call waited for its next attempt: the state is what it is, and is graded.
-            (Some(AgentFailure::Model(_)), Some(_)) | (None, _) => Ok(end),
-            (Some(AgentFailure::Model(error)), None) => Err(Outcome::AgentError {
+            (None, _) => Ok(end),
+            // Also when the rollout's time ended while a failed call waited for its next attempt: what the model never got to do must not be
+            // graded as what it did.
+            (Some(AgentFailure::Model(error)), _) => Err(Outcome::AgentError {
                 message: error.to_string(),
             }),
         }

@@ -283,7 +283,7 @@ impl Client {
                     .into_iter()
                     .map(|message| {
                         (
-                            convert::role(message.role),
+                            convert::role(&message.role),
                             convert::content(message.content),
                         )
                     })

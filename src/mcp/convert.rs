@@ -76,7 +76,7 @@ pub(super) fn content(block: ContentBlock) -> Content {
     }
 }
 
-pub(super) fn role(role: McpRole) -> Role {
+pub(super) fn role(role: &McpRole) -> Role {
     match role {
         McpRole::Assistant => Role::Assistant,
         McpRole::User => Role::User,

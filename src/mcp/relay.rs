@@ -284,7 +284,10 @@ impl ServerHandler for Relay {
     ) -> Result<ListToolsResult, ErrorData> {
         let request = clean(request);
         let mut answer = self
-            .with(&context, |peer| async move { peer.list_tools(request).await })
+            .with(
+                &context,
+                |peer| async move { peer.list_tools(request).await },
+            )
             .await?;
         answer.result_type = Some(ResultType::COMPLETE);
         Ok(answer)
@@ -297,7 +300,10 @@ impl ServerHandler for Relay {
     ) -> Result<ListPromptsResult, ErrorData> {
         let request = clean(request);
         let mut answer = self
-            .with(&context, |peer| async move { peer.list_prompts(request).await })
+            .with(
+                &context,
+                |peer| async move { peer.list_prompts(request).await },
+            )
             .await?;
         answer.result_type = Some(ResultType::COMPLETE);
         Ok(answer)
@@ -310,7 +316,9 @@ impl ServerHandler for Relay {
     ) -> Result<ListResourcesResult, ErrorData> {
         let request = clean(request);
         let mut answer = self
-            .with(&context, |peer| async move { peer.list_resources(request).await })
+            .with(&context, |peer| async move {
+                peer.list_resources(request).await
+            })
             .await?;
         answer.result_type = Some(ResultType::COMPLETE);
         Ok(answer)
@@ -323,7 +331,9 @@ impl ServerHandler for Relay {
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let request = clean(request);
         let mut answer = self
-            .with(&context, |peer| async move { peer.list_resource_templates(request).await })
+            .with(&context, |peer| async move {
+                peer.list_resource_templates(request).await
+            })
             .await?;
         answer.result_type = Some(ResultType::COMPLETE);
         Ok(answer)

@@ -1,6 +1,6 @@
 //! The HTTP+SSE transport of MCP 2024-11-05, which rmcp does not have and older servers still speak.
 //!
-//! One GET stays open as an event stream; its first event `endpoint` names where messages are POSTed; answers arrive on the stream.
+//! One GET stays open as an event stream; its first event `endpoint` names where messages are posted; answers arrive on the stream.
 //! Source: the MCP specification 2024-11-05, "Transports".
 
 use std::collections::BTreeMap;

@@ -123,7 +123,7 @@ pub fn tail(path: &Path, bytes: u64) -> String {
     let Ok(mut file) = File::open(path) else {
         return String::new();
     };
-    let length = file.metadata().map(|meta| meta.len()).unwrap_or(0);
+    let length = file.metadata().map_or(0, |meta| meta.len());
     if file
         .seek(SeekFrom::Start(length.saturating_sub(bytes)))
         .is_err()

@@ -12,6 +12,7 @@
 mod engine;
 mod interop;
 mod lifecycle;
+mod providers;
 mod replay;
 mod serve_mcp;
 mod standin;

@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import os
 import queue
+import select
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import textwrap
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +279,25 @@ class Worker:
             shutil.rmtree(self.home, ignore_errors=True)
 
 
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for something in the file system, which has no event that the standard library offers."""
+    limit = time.monotonic() + TIMEOUT
+    while not condition():
+        if time.monotonic() > limit:
+            raise AssertionError(f"waited in vain: {what}")
+        time.sleep(0.005)
+
+
+def wait_process(descriptor: int) -> None:
+    """Wait until the process of a pidfd has ended, and close the pidfd."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    ended = poll.poll(TIMEOUT * 1000)
+    os.close(descriptor)
+    if not ended:
+        raise AssertionError("the process did not end")
+
+
 def gone(pid: int) -> bool:
     """True when no such process is left (a zombie counts as left)."""
     try:
@@ -286,4 +307,4 @@ def gone(pid: int) -> bool:
     return False
 
 
-__all__ = ["Client", "RpcError", "TIMEOUT", "Worker", "gone", "signal"]
+__all__ = ["TIMEOUT", "Client", "RpcError", "Worker", "gone", "wait_process", "wait_until"]

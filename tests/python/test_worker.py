@@ -8,7 +8,7 @@ import signal
 import socket
 import unittest
 
-from client import TIMEOUT, RpcError, Worker, gone
+from client import TIMEOUT, RpcError, Worker, gone, wait_process, wait_until
 
 TRIVIA = '''
     import hud
@@ -293,23 +293,12 @@ class Exits(unittest.TestCase):
 
     def _wait_gone(self, pid: int) -> None:
         # The kill is sent before the `exit` line; init reaps the orphan a moment later.
-        descriptor = os.pidfd_open(pid) if _alive(pid) else None
-        if descriptor is not None:
-            import select
-
-            poll = select.poll()
-            poll.register(descriptor, select.POLLIN)
-            self.assertTrue(poll.poll(TIMEOUT * 1000))
-            os.close(descriptor)
+        wait_until(lambda: gone(pid), "the end of the child")
 
     def test_each_copy_leads_its_own_process_group(self) -> None:
         pid, group, parent = json.loads(self.worker.connect().text("groups"))
         self.assertEqual(pid, group)
         self.assertEqual(parent, self.worker.process.pid)
-
-
-def _alive(pid: int) -> bool:
-    return not gone(pid)
 
 
 class BaseProcess(unittest.TestCase):
@@ -329,12 +318,7 @@ class BaseProcess(unittest.TestCase):
             client = worker.connect()
             descriptor = os.pidfd_open(client.pid)
             worker.process.kill()
-            import select
-
-            poll = select.poll()
-            poll.register(descriptor, select.POLLIN)
-            self.assertTrue(poll.poll(TIMEOUT * 1000))
-            os.close(descriptor)
+            wait_process(descriptor)
 
     def test_a_client_that_says_nothing_holds_up_nobody(self) -> None:
         with Worker(STATE) as worker:

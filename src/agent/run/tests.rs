@@ -364,8 +364,44 @@ async fn ways_to_stop() {
     );
     case(vec![paused, calls, text_turn("x")])
         .check(
-            "user \"go\"\nmodel \"searching\" []\nmodel \"\" [\"ok\"]\ntool a \"fine\"\nmodel \"x\" []\n\
+            "user \"go\"\nmodel \"searching\" [\"ok\"]\ntool a \"fine\"\nmodel \"x\" []\n\
              answer Some(\"x\") steps 3 calls 1 tokens 45 limit None failure -",
+        )
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_refused_or_a_paused_turn_are_not_run() {
+    let stopped = |stop| {
+        let mut turn = call_turn(&[call("a", "ok")]);
+        turn.stop = stop;
+        turn
+    };
+    let refused = case(vec![stopped(StopReason::Refusal)]);
+    refused
+        .check(
+            "user \"go\"\nmodel \"\" [\"ok\"]\nerror a \"not run: the rollout was over before this call\"\n\
+             answer Some(\"\") steps 1 calls 0 tokens 15 limit None failure -",
+        )
+        .await;
+    // A paused turn's calls are run when the turn is complete.
+    let paused = case(vec![
+        stopped(StopReason::Paused),
+        call_turn(&[call("b", "ok")]),
+        text_turn("x"),
+    ]);
+    paused
+        .check(
+            "user \"go\"\nmodel \"\" [\"ok\", \"ok\"]\ntool a \"fine\"\ntool b \"fine\"\nmodel \"x\" []\n\
+             answer Some(\"x\") steps 3 calls 2 tokens 45 limit None failure -",
+        )
+        .await;
+    let mut ended = case(vec![stopped(StopReason::Paused)]);
+    ended.settings.max_steps = Steps::AtMost(1);
+    ended
+        .check(
+            "user \"go\"\nmodel \"\" [\"ok\"]\nerror a \"not run: the rollout was over before this call\"\n\
+             answer None steps 1 calls 0 tokens 15 limit Some(Steps) failure -",
         )
         .await;
 }

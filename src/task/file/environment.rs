@@ -229,9 +229,15 @@ fn python_source(
         )
     } else {
         format!(
-            "{}: '{}' is neither a file nor a folder here nor a URL; use {FORMS}",
+            "{}: '{}' is neither a file nor a folder here nor a URL{}; use {FORMS}",
             field.name(),
-            shown(path)
+            shown(path),
+            // Rows of Python hud hold the name that the environment has in its code.
+            if base.join("env.py").is_file() {
+                " (if it names the environment in env.py, write 'env.py')"
+            } else {
+                ""
+            }
         )
     };
     sink.error(at, message);

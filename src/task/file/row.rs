@@ -4,17 +4,19 @@
 //! - generation 6: `id` is the scenario, `args`
 //! - the older form of generation 4: `prompt`, `mcp_config`, `setup_tool`, `evaluate_tool`, with JSON allowed in strings
 
+use std::collections::BTreeMap;
 use std::path::Path;
+
+use serde_json::{Map, Value};
 
 use super::fields::Fields;
 use super::sink::Sink;
+use super::substitute::substitute;
 use super::tree::{Data, Node};
 use super::{agent, calls, environment, json, servers};
-use crate::task::{AgentConfig, EnvironmentSpec, Solution, Task, slug};
+use crate::task::{AgentConfig, EnvironmentSpec, Invocation, Solution, Task, slug};
 use crate::util::diagnostic::shown;
 use crate::util::suggest;
-
-use super::substitute::substitute;
 
 /// Every field of a task, in the order in which messages should suggest them.
 pub(super) const FIELDS: &[&str] = &[
@@ -93,96 +95,173 @@ pub(super) fn read(
         sink.error(verifier.key_at, message);
     }
 
-    let has_scenario = fields.has("scenario");
-    let older = !has_scenario && OLDER.iter().any(|key| fields.has(key));
     let env = environment_of(&mut fields, default, base, sink);
-    let id = fields.take("id");
     let mut metadata = fields.object("metadata", sink);
-    let mut arg_locations = std::collections::BTreeMap::new();
-    if let Some(Node {
-        data: Data::Mapping(entries),
-        ..
-    }) = fields.peek("args")
-    {
-        for entry in entries {
-            arg_locations.insert(entry.key.clone(), sink.location(entry.value.at));
-        }
-    }
+    let arg_locations = match fields.peek("args") {
+        Some(Node {
+            data: Data::Mapping(args),
+            ..
+        }) => args
+            .iter()
+            .map(|arg| (arg.key.clone(), sink.location(arg.value.at)))
+            .collect(),
+        _ => BTreeMap::new(),
+    };
     let args = fields.object("args", sink);
-    let mut scenario = fields.text("scenario", sink);
-    let mut prompt = None;
-    let (mut setup, mut evaluate) = (Vec::new(), Vec::new());
-    let mut older_id = None;
-    if older {
+    let is_older = !fields.has("scenario") && OLDER.iter().any(|key| fields.has(key));
+    let posed = if is_older {
         if !args.is_empty() {
             sink.error(
                 fields.at,
                 format!("'args' in {place} need a 'scenario'; a 'prompt' takes none"),
             );
         }
-        if !fields.has("prompt") {
-            sink.error(
-                fields.at,
-                format!("{place} has neither 'scenario' nor 'prompt'"),
-            );
-        }
-        prompt = fields.text("prompt", sink);
-        if let Some(field) = fields.take("setup_tool") {
-            setup = calls::read(field, sink);
-        }
-        match fields.take("evaluate_tool") {
-            Some(field) => {
-                let (at, name) = (field.value.at, field.name());
-                let before = sink.count();
-                evaluate = calls::read(field, sink);
-                if evaluate.is_empty() && sink.count() == before {
-                    sink.error(at, format!("{name} has no call, so nothing grades the task"));
-                }
-            }
-            None => sink.error(
-                fields.at,
-                format!("{place} has a 'prompt' but no 'evaluate_tool', so nothing grades it; add one, or use a 'scenario'"),
-            ),
-        }
-        older_id = id
-            .and_then(|field| field.scalar(sink))
-            .filter(|id| !id.is_empty());
+        by_prompt(&mut fields, sink)
     } else {
-        for key in OLDER.iter().filter(|key| **key != "integration_test_tool") {
-            if let Some(field) = fields.take(key) {
-                let message = format!(
-                    "{} does not go with 'scenario', which poses and grades the task",
-                    field.name()
-                );
-                sink.error(field.key_at, message);
-            }
-        }
-        match (&scenario, id) {
-            // In generation 6 `id` names the template.
-            (None, Some(field)) if !has_scenario => scenario = field.text(sink),
-            // In generation 5 it is a number of the platform, of no use here but not to be lost.
-            (Some(_), Some(field)) => {
-                metadata.entry("id").or_insert(field.value.into_json());
-            }
-            (None, None) if !has_scenario => {
-                let near = fields.nearest("scenario");
-                sink.error(fields.at, format!("{place} has no 'scenario'{near}"));
-            }
-            (_, _) => {}
-        }
-    }
+        by_scenario(&mut fields, &mut metadata, sink)
+    };
 
     let solution = solution_of(&mut fields, sink);
     let agent = agent_of(&mut fields, sink);
     let given = slug_of(&mut fields, sink);
-    let columns = fields.take("columns").and_then(|field| {
-        let name = field.name();
-        let Data::Mapping(entries) = &field.value.data else {
-            field.wrong("a mapping", sink);
-            return None;
-        };
-        for entry in entries {
-            let fits = match &entry.value.data {
+    let columns = columns_of(&mut fields, sink);
+    let runtime_config = fields
+        .take("runtime_config")
+        .and_then(|field| field.object(sink))
+        .map(Value::Object);
+    fields.finish(FIELDS, sink);
+
+    let given = given.or(posed.id);
+    let derived = || match (&posed.scenario, &posed.prompt) {
+        (Some(scenario), _) => slug::of_scenario(scenario, &args),
+        (None, Some(prompt)) => slug::of_prompt(prompt),
+        (None, None) => String::new(),
+    };
+    Some(Task {
+        slug_given: given.is_some(),
+        slug: given.unwrap_or_else(derived),
+        env: env?,
+        scenario: posed.scenario,
+        args,
+        prompt: posed.prompt,
+        setup: posed.setup,
+        evaluate: posed.evaluate,
+        agent,
+        solution,
+        metadata,
+        columns,
+        runtime_config,
+        location,
+        arg_locations,
+    })
+}
+
+/// How a task is posed and graded.
+#[derive(Default)]
+struct Posed {
+    scenario: Option<String>,
+    prompt: Option<String>,
+    setup: Vec<Invocation>,
+    evaluate: Vec<Invocation>,
+    /// The slug that an older task's `id` is.
+    id: Option<String>,
+}
+
+/// By a scenario, which generation 6 calls `id`.
+fn by_scenario(
+    fields: &mut Fields,
+    metadata: &mut Map<String, Value>,
+    sink: &mut Sink<'_>,
+) -> Posed {
+    let has_scenario = fields.has("scenario");
+    let scenario = fields.text("scenario", sink);
+    for key in OLDER.iter().filter(|key| **key != "integration_test_tool") {
+        if let Some(field) = fields.take(key) {
+            let message = format!(
+                "{} does not go with 'scenario', which poses and grades the task",
+                field.name()
+            );
+            sink.error(field.key_at, message);
+        }
+    }
+    let scenario = match (has_scenario, fields.take("id")) {
+        (true, Some(id)) => {
+            // In generation 5 it is a number of the platform, of no use here but not to be lost.
+            metadata.entry("id").or_insert(id.value.into_json());
+            scenario
+        }
+        (true, None) => scenario,
+        (false, Some(id)) => id.text(sink),
+        (false, None) => {
+            let near = fields.nearest("scenario");
+            sink.error(
+                fields.at,
+                format!("{} has no 'scenario'{near}", fields.place),
+            );
+            None
+        }
+    };
+    Posed {
+        scenario,
+        ..Posed::default()
+    }
+}
+
+/// By a prompt and tool calls, as in generation 4.
+fn by_prompt(fields: &mut Fields, sink: &mut Sink<'_>) -> Posed {
+    let (at, place) = (fields.at, fields.place.clone());
+    if !fields.has("prompt") {
+        sink.error(at, format!("{place} has neither 'scenario' nor 'prompt'"));
+    }
+    let mut posed = Posed {
+        prompt: fields.text("prompt", sink),
+        ..Posed::default()
+    };
+    if let Some(field) = fields.take("setup_tool") {
+        posed.setup = calls::read(field, sink);
+    }
+    if let Some(field) = fields.take("evaluate_tool") {
+        let (at, name) = (field.value.at, field.name());
+        let before = sink.count();
+        posed.evaluate = calls::read(field, sink);
+        if posed.evaluate.is_empty() && sink.count() == before {
+            sink.error(
+                at,
+                format!("{name} has no call, so nothing grades the task"),
+            );
+        }
+    } else {
+        sink.error(
+            at,
+            format!(
+                "{place} has a 'prompt' but no 'evaluate_tool', so nothing grades it; add one, or use a 'scenario'"
+            ),
+        );
+    }
+    // An id of this form is as much the task's name as a slug is.
+    posed.id = fields
+        .take("id")
+        .and_then(|field| field.scalar(sink))
+        .filter(|id| !id.trim().is_empty())
+        .map(|id| {
+            if id.chars().count() <= slug::MAX_LENGTH {
+                id
+            } else {
+                slug::with_suffix(&id, &format!("-{}", slug::short_hash(&id)))
+            }
+        });
+    posed
+}
+
+/// Facets: strings, numbers or lists of strings.
+fn columns_of(fields: &mut Fields, sink: &mut Sink<'_>) -> Map<String, Value> {
+    let Some(field) = fields.take("columns") else {
+        return Map::new();
+    };
+    let name = field.name();
+    if let Data::Mapping(columns) = &field.value.data {
+        for column in columns {
+            let fits = match &column.value.data {
                 Data::Null | Data::Bool(_) | Data::Number(_) | Data::String(_) => true,
                 Data::Sequence(items) => items
                     .iter()
@@ -190,51 +269,15 @@ pub(super) fn read(
                 Data::Mapping(_) => false,
             };
             if !fits {
-                sink.error(
-                    entry.value.at,
-                    format!(
-                        "'{}' of {name} must be a string, a number or a list of strings",
-                        shown(&entry.key)
-                    ),
+                let message = format!(
+                    "'{}' of {name} must be a string, a number or a list of strings",
+                    shown(&column.key)
                 );
+                sink.error(column.value.at, message);
             }
         }
-        field.object(sink)
-    });
-    let runtime_config = fields
-        .take("runtime_config")
-        .and_then(|field| field.object(sink))
-        .map(serde_json::Value::Object);
-    fields.finish(FIELDS, sink);
-
-    let derived = || match (&scenario, &prompt) {
-        (Some(scenario), _) => slug::of_scenario(scenario, &args),
-        (None, Some(prompt)) => slug::of_prompt(prompt),
-        (None, None) => String::new(),
-    };
-    // An id of the older form is as much the task's name as a slug is.
-    let older_slug = older_id.map(|id| match id.chars().count() {
-        0..=slug::MAX_LENGTH => id,
-        _ => slug::with_suffix(&id, &format!("-{}", slug::short_hash(&id))),
-    });
-    let given = given.or(older_slug);
-    Some(Task {
-        slug_given: given.is_some(),
-        slug: given.unwrap_or_else(derived),
-        env: env?,
-        scenario,
-        args,
-        prompt,
-        setup,
-        evaluate,
-        agent,
-        solution,
-        metadata,
-        columns: columns.unwrap_or_default(),
-        runtime_config,
-        location,
-        arg_locations,
-    })
+    }
+    field.object(sink).unwrap_or_default()
 }
 
 /// How messages call the task: `task 'ceo-hud'`, else by its number.

@@ -16,13 +16,13 @@ pub const DISCOVERED: &[&str] = &[
 /// The kind of a source of tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `.yaml`, `.yml`: for [`load`](super::load).
+    /// `.yaml`, `.yml`: for [`load`](super::load()).
     Yaml,
-    /// `.json`: for [`load`](super::load).
+    /// `.json`: for [`load`](super::load()).
     Json,
-    /// `.jsonl`: for [`load`](super::load).
+    /// `.jsonl`: for [`load`](super::load()).
     JsonLines,
-    /// `.py`: a worker describes its tasks, for [`from_rows`](super::from_rows).
+    /// `.py`: a worker describes its tasks, for [`from_rows`](super::from_rows()).
     Python,
     /// A folder: [`discover`] finds its file.
     Folder,

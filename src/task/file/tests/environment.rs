@@ -116,7 +116,9 @@ fn wrong_forms_of_env() {
     let forms = "a path (env.py, pkg/, env.py:attr), a URL (http://…/mcp), or a mapping with one of 'source', 'command', 'url', 'image', 'hub', 'name'";
     check(
         "^bench",
-        &format!(": 'bench' is neither a file nor a folder here nor a URL; use {forms}"),
+        &format!(
+            ": 'bench' is neither a file nor a folder here nor a URL (if it names the environment in env.py, write 'env.py'); use {forms}"
+        ),
     );
     check("^3", &format!(" must be {forms}, not 3"));
     check("^tasks.yaml", ": 'tasks.yaml' is no Python file");
@@ -162,7 +164,7 @@ fn wrong_forms_of_env() {
     );
     check(
         "{command: ^python server.py --port 1}",
-        "'command' in 'env' in the file is not run through a shell; write it as a list: [python, server.py, --port, …]",
+        "'command' in 'env' in the file is not run through a shell; write it as a list: [program, argument, …]",
     );
     check(
         "{command: ^./none}",

@@ -1,0 +1,79 @@
+"""What an environment is, as data: the `describe` object of the worker and its MCP listings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hud._scenario import Scenario
+from hud._task import Task
+from hud.environment import Environment
+
+
+def describe(environment: Environment, tasks: list[tuple[str, Task]]) -> dict[str, Any]:
+    """The object that `hud/describe` answers; the source of nothing is in it."""
+    return {
+        "name": environment.name,
+        "version": environment.version,
+        "instructions": environment.instructions,
+        "tools": [tool.to_mcp() for tool in environment.tools.values()],
+        "scenarios": [scenario.describe() for scenario in environment.scenarios.values()],
+        "resources": [resource.to_mcp() for resource in environment.resources.values()],
+        "prompts": [prompt.to_mcp() for prompt in environment.prompts.values()],
+        "connections": [],
+        "mocks": {},
+        "tasks": [_task(variable, task, environment) for variable, task in tasks],
+    }
+
+
+def _task(variable: str, task: Task, environment: Environment) -> dict[str, Any]:
+    row = {**task.to_row(), "variable": variable}
+    row.setdefault("env", environment.name)
+    return row
+
+
+def listed_tools(environment: Environment) -> list[dict[str, Any]]:
+    """The tools that an agent may see, before a scenario's exclusions."""
+    return [tool.to_mcp() for tool in environment.tools.values() if not tool.hidden]
+
+
+def _meta(scenario: Scenario) -> dict[str, Any]:
+    meta: dict[str, Any] = {"arguments": scenario.prompt_arguments()}
+    if scenario.required_env_vars:
+        meta["required_env_vars"] = scenario.required_env_vars
+    return {**meta, **scenario.rules()}
+
+
+def listed_prompts(environment: Environment) -> list[dict[str, Any]]:
+    """Every scenario as a prompt, then the environment's own prompts."""
+    prompts = [
+        {
+            "name": f"{environment.name}:{scenario.name}",
+            "description": f"[Setup] {scenario.description}",
+            "arguments": [
+                {"name": entry["name"], "required": entry["required"]} for entry in scenario.prompt_arguments()
+            ],
+            "_meta": _meta(scenario),
+        }
+        for scenario in environment.scenarios.values()
+    ]
+    return prompts + [prompt.to_mcp() for prompt in environment.prompts.values()]
+
+
+def listed_resources(environment: Environment) -> list[dict[str, Any]]:
+    """Every scenario's grade as a resource, then the environment's own resources."""
+    resources = [
+        {
+            "uri": f"{environment.name}:{scenario.name}",
+            "name": scenario.name,
+            "description": f"[Evaluate] {scenario.description}",
+            "mimeType": "application/json",
+            "_meta": _meta(scenario),
+        }
+        for scenario in environment.scenarios.values()
+    ]
+    return resources + [item.to_mcp() for item in environment.resources.values() if not item.is_template]
+
+
+def listed_templates(environment: Environment) -> list[dict[str, Any]]:
+    """The environment's resources whose address has parts to fill in."""
+    return [item.to_mcp() for item in environment.resources.values() if item.is_template]

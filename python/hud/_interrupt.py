@@ -1,0 +1,177 @@
+"""Stops user code from a signal handler: at the deadline (SIGUSR1), when one call is overdue (SIGUSR2) and at the end (SIGTERM).
+
+A synchronous tool blocks the event loop, so only a signal handler can reach it: it raises `Deadline`
+in the interrupted frame. That is safe only inside user code. The handler walks the stack from the
+innermost frame outwards; code of this package or of asyncio that user code has called gets a moment
+to finish (SIGALRM asks again), and when no user code runs at all the event loop does the stopping.
+
+Code that hangs inside one C call without ever returning to the interpreter cannot be stopped this
+way; whoever asked kills the process then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from asyncio import events
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, NoReturn
+
+from hud._errors import Deadline
+from hud._frames import is_machinery, may_interrupt
+
+_LOOP_STEP = events.Handle._run.__code__
+_ASYNCIO = os.path.dirname(os.path.abspath(asyncio.__file__)) + os.sep
+
+# Machinery between user code and the interrupt returns within microseconds; a few milliseconds are
+# certain to be enough and still go unnoticed.
+_ASK_AGAIN = 0.005
+# The signal may arrive after a tool's last check but before its first line. The loop disarms this
+# when it gets to run, so it fires only when it is blocked.
+_RACE = 0.05
+# User code that swallowed the exception gets it once more before whoever waits gives up (2 s).
+_INSIST = 1.0
+_CLOSE_GRACE = 1.0
+_CLOSE_INSIST = 4.0
+_CLOSE_LIMIT = 5.0
+
+_IDLE, _USER, _BUSY = range(3)
+
+
+class Interrupts:
+    """Owns the signal handlers of a copy."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        deadline: Callable[[asyncio.Task[Any] | None], None],
+        close: Callable[[], None],
+        passed: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._deadline = deadline
+        self._close = close
+        self._passed = passed
+        self._interrupted: asyncio.Task[Any] | None = None
+        self._owed = False
+        self._insisted = False
+        self._closing_since: float | None = None
+        self._closing_reacted = False
+
+    def install(self) -> None:
+        """Take over the signals; blocked ones that arrived earlier are handled now."""
+        signal.signal(signal.SIGUSR1, self._on_deadline)
+        signal.signal(signal.SIGUSR2, self._on_overdue)
+        signal.signal(signal.SIGTERM, self._on_terminate)
+        signal.signal(signal.SIGALRM, self._on_alarm)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+    def _on_deadline(self, _: int, frame: FrameType | None) -> None:
+        self._passed()
+        self._stop_now(frame)
+
+    def _on_overdue(self, _: int, frame: FrameType | None) -> None:
+        self._stop_now(frame)
+
+    def _stop_now(self, frame: FrameType | None) -> None:
+        self._insisted = False
+        self._loop.call_soon_threadsafe(self._deadline_in_loop)
+        self._stop_user_code(frame)
+
+    def checkpoint(self) -> None:
+        """Raise what could not be raised while the caller, code of this package, was at work for user code.
+
+        A tool that reports in a tight loop is nearly always inside of our code when it gets asked.
+        """
+        if self._owed:
+            self._raise()
+
+    def _deadline_in_loop(self) -> None:
+        interrupted, self._interrupted = self._interrupted, None
+        self._owed = False
+        if self._closing_since is None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        self._deadline(interrupted)
+
+    def _on_terminate(self, _: int, __: FrameType | None) -> None:
+        if self._closing_since is None:
+            self._closing_since = time.monotonic()
+            signal.setitimer(signal.ITIMER_REAL, _CLOSE_GRACE)
+            self._loop.call_soon_threadsafe(self._close)
+
+    def closing(self) -> None:
+        """The end has begun, in the loop: from now on only the total time is limited."""
+        if self._closing_since is None:
+            self._closing_since = time.monotonic()
+        self._closing_reacted = True
+        self._insisted = self._owed = False
+        signal.setitimer(signal.ITIMER_REAL, max(0.01, self._closing_since + _CLOSE_INSIST - time.monotonic()))
+
+    def _on_alarm(self, _: int, frame: FrameType | None) -> None:
+        if self._closing_since is not None:
+            left = self._closing_since + _CLOSE_LIMIT - time.monotonic()
+            if left <= 0.02:
+                _give_up()
+            if self._closing_reacted and self._insisted:
+                signal.setitimer(signal.ITIMER_REAL, left)
+                return
+        self._stop_user_code(frame)
+
+    def _stop_user_code(self, frame: FrameType | None) -> None:
+        verdict = _who_runs(frame)
+        if verdict is _BUSY:
+            self._owed = True
+            signal.setitimer(signal.ITIMER_REAL, _ASK_AGAIN)
+            return
+        if verdict is _IDLE:
+            self._arm(_RACE if self._closing_since is None else _CLOSE_GRACE)
+            return
+        self._raise()
+
+    def _raise(self) -> NoReturn:
+        self._owed = False
+        self._interrupted = asyncio.current_task(self._loop)
+        again = not self._insisted
+        self._insisted = True
+        if self._closing_since is not None:
+            self._arm(_CLOSE_LIMIT)
+        elif again:
+            self._arm(_INSIST)
+        raise Deadline("the rollout's time is over" if self._closing_since is None else "the rollout is over")
+
+    def _arm(self, seconds: float) -> None:
+        if self._closing_since is not None:
+            left = self._closing_since + _CLOSE_LIMIT - time.monotonic()
+            seconds = max(0.01, min(seconds, left))
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+SIGNALS = {signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGALRM}
+
+
+def _who_runs(frame: FrameType | None) -> int:
+    """Is user code on the stack, and is it what was interrupted?"""
+    called_by_user = False
+    while frame is not None:
+        code = frame.f_code
+        if code is _LOOP_STEP:
+            return _IDLE
+        filename = code.co_filename
+        if may_interrupt(filename):
+            return _BUSY if called_by_user else _USER
+        if is_machinery(filename) or filename.startswith(_ASYNCIO):
+            called_by_user = True
+        frame = frame.f_back
+    return _IDLE
+
+
+def _give_up() -> None:
+    """Leave at once: cleanup has had its 5 seconds."""
+    try:
+        print("hud: cleanup did not finish within 5 s; leaving without it", file=sys.stderr, flush=True)
+    finally:
+        os._exit(1)

@@ -1,0 +1,211 @@
+"""From a source on disk to an environment and its tasks.
+
+A source is a Python file, a package, or a folder with one environment in it. The folder goes on
+`sys.path`, and the module gets the name it would have there, so `from env import env` in another file
+finds the same module and not a second copy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hud._errors import LoadError
+from hud._task import Task
+from hud.environment import Environment
+
+_ROOT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "env.py", ".hud", ".git")
+_ROOT_LEVELS = 10
+_NOT_ENVIRONMENTS = {"conftest.py", "setup.py", "__init__.py", "__main__.py", "tasks.py", "task.py"}
+_MAKES_ENVIRONMENT = re.compile(r"\bEnvironment\s*\(")
+
+
+class Loaded:
+    """An environment, the tasks found beside it, and the module they came from."""
+
+    def __init__(self, environment: Environment, tasks: list[tuple[str, Task]], module: ModuleType) -> None:
+        self.environment = environment
+        self.tasks = tasks
+        self.module = module
+
+
+def load(source: str, attr: str | None) -> Loaded:
+    """Import the source. LoadError says what is wrong with it; exceptions of its own code pass through."""
+    path = Path(source).resolve()
+    if not path.exists():
+        raise LoadError(f"{source} does not exist", kind="FileNotFoundError")
+    module = _import(path)
+    tasks = find_tasks(module)
+    if path.is_dir() and not tasks:
+        tasks = _tasks_beside(path)
+    return Loaded(find_environment(module, attr, [task for _, task in tasks], path), tasks, module)
+
+
+def _import(path: Path) -> ModuleType:
+    if path.is_file():
+        if path.suffix != ".py":
+            raise LoadError(f"{path} is not a Python file", hint="give a .py file or a folder with an env.py")
+        if path.name == "__init__.py":
+            return _import_package(path.parent)
+        return _import_file(path)
+    if (path / "__init__.py").is_file():
+        return _import_package(path)
+    return _import_file(_file_in(path))
+
+
+def _file_in(folder: Path) -> Path:
+    """env.py, else the one file that makes an environment; found by reading, importing all could act."""
+    if (folder / "env.py").is_file():
+        return folder / "env.py"
+    candidates = [
+        file
+        for file in sorted(folder.glob("*.py"))
+        if file.name not in _NOT_ENVIRONMENTS
+        and not file.name.startswith(("_", "test_"))
+        and _MAKES_ENVIRONMENT.search(file.read_text(encoding="utf-8", errors="replace"))
+    ]
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        names = ", ".join(file.name for file in candidates)
+        raise LoadError(f"{folder} has several files that make an Environment: {names}", hint="name the file")
+    raise LoadError(f"no environment in {folder}", hint="write an env.py with `env = hud.Environment(…)`")
+
+
+def _search_path(*folders: Path) -> None:
+    """Put folders at the front of sys.path, the first one first; the project's root goes behind them."""
+    root = _project_root(folders[0])
+    for folder in reversed(folders):
+        text = str(folder)
+        if text in sys.path:
+            sys.path.remove(text)
+        sys.path.insert(0, text)
+    if root is not None and str(root) not in sys.path:
+        sys.path.insert(len(folders), str(root))
+
+
+def _project_root(folder: Path) -> Path | None:
+    for level, candidate in enumerate((folder, *folder.parents)):
+        if level >= _ROOT_LEVELS:
+            return None
+        if any((candidate / mark).exists() for mark in _ROOT_MARKS):
+            return candidate
+    return None
+
+
+def _import_file(path: Path) -> ModuleType:
+    _search_path(path.parent)
+    return _execute(_free_name(path.stem, path), path, None)
+
+
+def _import_package(folder: Path) -> ModuleType:
+    _search_path(folder.parent, folder)
+    return _execute(_free_name(folder.name, folder / "__init__.py"), folder / "__init__.py", [str(folder)])
+
+
+def _free_name(stem: str, path: Path) -> str:
+    """The module's natural name, unless another module already has it or it is not a name."""
+    name = re.sub(r"\W", "_", stem)
+    taken = sys.modules.get(name)
+    if taken is not None and getattr(taken, "__file__", None) != str(path):
+        return f"hud_source_{name}"
+    if name in sys.stdlib_module_names:
+        return f"hud_source_{name}"
+    return name if name.isidentifier() else f"hud_source_{name}"
+
+
+def _execute(name: str, path: Path, search: list[str] | None) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=search)
+    if spec is None or spec.loader is None:
+        raise LoadError(f"{path} cannot be imported")
+    importlib.invalidate_caches()
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return module
+
+
+def find_environment(module: ModuleType, attr: str | None, tasks: list[Task], path: Path) -> Environment:
+    """The environment that `attr` names, else `env`, else `environment`, else the only one."""
+    found = {name: value for name, value in vars(module).items() if isinstance(value, Environment)}
+    if attr:
+        if attr in found:
+            return found[attr]
+        listed = ", ".join(found) or "none"
+        raise LoadError(f"{path} has no Environment named '{attr}' (it has: {listed})", kind="AttributeError")
+    for name in ("env", "environment"):
+        if name in found:
+            return found[name]
+    distinct = _distinct(found.values())
+    if len(distinct) == 1:
+        return distinct[0]
+    if distinct:
+        names = ", ".join(f"{name} ({value.name})" for name, value in found.items())
+        raise LoadError(f"{path} has several environments: {names}", hint=f"name one, e.g. {path.name}:{next(iter(found))}")
+    of_tasks = _distinct(task.environment for task in tasks if task.environment is not None)
+    if len(of_tasks) == 1:
+        return of_tasks[0]
+    if of_tasks:
+        names = ", ".join(environment.name for environment in of_tasks)
+        raise LoadError(
+            f"the tasks of {path} belong to several environments: {names}",
+            hint="put the tasks of each environment into a file of their own",
+        )
+    raise LoadError(f"{path} makes no Environment", hint="write `env = hud.Environment(…)` at the top level")
+
+
+def _distinct(environments: Iterable[Environment]) -> list[Environment]:
+    return list({id(environment): environment for environment in environments}.values())
+
+
+def find_tasks(module: ModuleType) -> list[tuple[str, Task]]:
+    """`tasks` when the module has it, else every public attribute that is a task or a list of tasks."""
+    listed = vars(module).get("tasks")
+    if isinstance(listed, (list, tuple, dict)):
+        found = list(_tasks_in("tasks", listed))
+        others = len(listed) - len(found)
+        if others:
+            wrong = next(v for v in (listed.values() if isinstance(listed, dict) else listed) if not isinstance(v, Task))
+            raise LoadError(f"'tasks' contains a {type(wrong).__name__}, not only tasks", kind="TypeError")
+        return found
+    seen: set[int] = set()
+    result = []
+    for name, value in vars(module).items():
+        if name.startswith("_"):
+            continue
+        for variable, task in _tasks_in(name, value):
+            if id(task) not in seen:
+                seen.add(id(task))
+                result.append((variable, task))
+    return result
+
+
+def _tasks_in(name: str, value: Any) -> Iterable[tuple[str, Task]]:
+    if isinstance(value, Task):
+        yield name, value
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            if isinstance(item, Task):
+                yield f"{name}[{index}]", item
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(item, Task):
+                yield f"{name}[{key!r}]", item
+
+
+def _tasks_beside(folder: Path) -> list[tuple[str, Task]]:
+    """A folder's tasks.py or task.py, which imports the environment that is already loaded."""
+    for name in ("tasks.py", "task.py"):
+        if (folder / name).is_file():
+            return find_tasks(_import_file(folder / name))
+    return []

@@ -1,0 +1,390 @@
+"""The MCP server inside a copy: one client, one environment, one scenario at a time.
+
+Requests that need no user code are answered at once; the others run as asyncio tasks, so a slow async
+tool holds up nobody. Synchronous tools run on the loop's own thread: objects that an environment made
+at import, such as a SQLite connection, often refuse any other thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+from hud import _describe, _grade, _results
+from hud._context import Context
+from hud._errors import STOPPED_TOOL, Deadline, RequestError, ScenarioError
+from hud._frames import ErrorReport
+from hud._jsonable import dumps, line
+from hud._session import PhaseError, Session
+from hud._tool import ArgumentError
+from hud._wire import Wire
+from hud.environment import Environment
+from hud.types import ToolError
+
+PROTOCOLS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+# Larger results would go into a model's context or into a trace, and neither can hold them.
+MAX_RESULT = 8 * 1024 * 1024
+
+INVALID_PARAMS = -32602
+METHOD_NOT_FOUND = -32601
+RESOURCE_NOT_FOUND = -32002
+SERVER_ERROR = -32000
+
+Params = dict[str, Any]
+SUBMIT = "_hud_submit"
+
+
+class Server:
+    """Serves an environment over a wire, and is the `Peer` of its tools' contexts."""
+
+    def __init__(self, environment: Environment, description: dict[str, Any], trace_id: str | None) -> None:
+        self.environment = environment
+        self.trace_id = trace_id
+        self.deadline_passed = False
+        self.session: Session | None = None
+        self._description = description
+        self._wire: Wire | None = None
+        self._requests: dict[Any, asyncio.Task[None]] = {}
+        self._tools_running: set[asyncio.Task[Any]] = set()
+        self._tools_stopped: set[asyncio.Task[Any]] = set()
+        self._cancelled: set[Any] = set()
+        self._replies: dict[Any, asyncio.Future[dict[str, Any]]] = {}
+        self._next_id = 0
+        self._used = False
+        self._initialized: asyncio.Task[None] | None = None
+        self._scenario_lock = asyncio.Lock()
+        self._inline: dict[str, Callable[[Params], Any]] = {
+            "ping": lambda _: {},
+            "tools/list": self._tools_list,
+            "prompts/list": lambda _: {"prompts": _describe.listed_prompts(environment)},
+            "resources/list": lambda _: {"resources": _describe.listed_resources(environment)},
+            "resources/templates/list": lambda _: {"resourceTemplates": _describe.listed_templates(environment)},
+            "logging/setLevel": lambda _: {},
+            "hud/describe": lambda _: self._description,
+        }
+        self._running: dict[str, Callable[[Params, Any], Awaitable[dict[str, Any]]]] = {
+            "initialize": self._initialize,
+            "tools/call": self._tools_call,
+            "prompts/get": self._prompts_get,
+            "resources/read": self._resources_read,
+        }
+
+    def attach(self, wire: Wire) -> None:
+        """Start to answer on this wire."""
+        self._wire = wire
+
+    # -- messages -------------------------------------------------------------------------------
+
+    def receive(self, message: Any) -> None:
+        """Handle one message, or the several of a batch."""
+        if isinstance(message, list):
+            for item in message:
+                self.receive(item)
+        elif not isinstance(message, dict):
+            self._send_error(None, RequestError(-32600, "a message must be an object"))
+        elif "method" not in message:
+            self._reply_arrived(message)
+        elif "id" not in message:
+            self._notified(message["method"], message.get("params") or {})
+        else:
+            self._requested(message["id"], message["method"], message.get("params") or {})
+
+    def _requested(self, request: Any, method: str, params: Params) -> None:
+        at_once = self._inline.get(method)
+        if method == "tools/call" and params.get("name") == SUBMIT:
+            at_once = self._submit
+        elif method == "initialize" and not self.environment.has_initialize:
+            at_once = self._greet
+        if at_once is not None:
+            self._send_result(request, at_once(params))
+            return
+        handler = self._running.get(method)
+        if handler is None:
+            self._send_error(request, RequestError(METHOD_NOT_FOUND, f"Method not found: {method}"))
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(request, handler, params))
+        self._requests[request] = task
+
+    async def _serve(self, request: Any, handler: Callable[[Params, Any], Awaitable[dict[str, Any]]], params: Params) -> None:
+        try:
+            self._send_result(request, await handler(params, request))
+        except RequestError as error:
+            self._send_error(request, error)
+        except PhaseError as error:
+            self._send_error(request, RequestError(SERVER_ERROR, str(error), error.to_dict()))
+        except asyncio.CancelledError:
+            if request not in self._cancelled:
+                raise
+        except (Exception, Deadline, SystemExit, KeyboardInterrupt) as error:
+            report = ErrorReport(error)
+            print(report.trace, file=sys.stderr, end="")
+            data = {"hud": {"kind": "internal", **report.to_dict()}}
+            self._send_error(request, RequestError(-32603, f"{report.kind}: {report.message}", data))
+        finally:
+            self._requests.pop(request, None)
+            self._cancelled.discard(request)
+
+    def _notified(self, method: str, params: Params) -> None:
+        if method == "notifications/cancelled":
+            task = self._requests.get(params.get("requestId"))
+            if task is not None:
+                # MCP wants no answer to a cancelled request.
+                self._cancelled.add(params.get("requestId"))
+                task.cancel()
+
+    def _send_result(self, request: Any, result: dict[str, Any]) -> None:
+        data = line({"jsonrpc": "2.0", "id": request, "result": result})
+        if len(data) > MAX_RESULT:
+            size = f"{len(data) / 1048576:.1f} MiB ({len(data)} bytes), over the limit of 8 MiB ({MAX_RESULT} bytes)"
+            if "content" not in result:
+                self._send_error(request, RequestError(SERVER_ERROR, f"the answer has {size}"))
+                return
+            data = line({"jsonrpc": "2.0", "id": request, "result": _results.error(f"The tool's result has {size}.")})
+        if self._wire is not None:
+            self._wire.send_line(data)
+
+    def _send_error(self, request: Any, error: RequestError) -> None:
+        body: dict[str, Any] = {"code": error.code, "message": error.message}
+        if error.data is not None:
+            body["data"] = error.data
+        if self._wire is not None:
+            self._wire.send({"jsonrpc": "2.0", "id": request, "error": body})
+
+    # -- to the client ----------------------------------------------------------------------------
+
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Send a notification."""
+        if self._wire is not None:
+            self._wire.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def checkpoint(self) -> None:
+        """Called at the end of what user code asks of this object; replaced by the copy's own."""
+
+    async def request(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Ask the client, and wait for its answer."""
+        if self._wire is None or not self._wire.open:
+            raise ConnectionError(f"{method}: the client is gone")
+        self._next_id += 1
+        request = f"hud-{self._next_id}"
+        reply: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._replies[request] = reply
+        self._wire.send({"jsonrpc": "2.0", "id": request, "method": method, "params": params})
+        try:
+            return await reply
+        except RequestError as error:
+            raise RuntimeError(f"{method}: {error.message}") from None
+        finally:
+            self._replies.pop(request, None)
+
+    async def sample(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Ask the client's model (`hud._sampling` calls this)."""
+        return await self.request("sampling/createMessage", params)
+
+    def _reply_arrived(self, message: dict[str, Any]) -> None:
+        reply = self._replies.get(message.get("id"))
+        if reply is None or reply.done():
+            return
+        error = message.get("error")
+        if error is not None:
+            reply.set_exception(RequestError(error.get("code", 0), str(error.get("message")), error.get("data")))
+        else:
+            reply.set_result(message.get("result") or {})
+
+    # -- lifecycle --------------------------------------------------------------------------------
+
+    async def _initialize(self, params: Params, _: Any) -> dict[str, Any]:
+        await self._ready()
+        return self._greet(params)
+
+    def _greet(self, params: Params) -> dict[str, Any]:
+        self._used = True
+        wanted = params.get("protocolVersion")
+        result: dict[str, Any] = {
+            "protocolVersion": wanted if wanted in PROTOCOLS else PROTOCOLS[-1],
+            "capabilities": {
+                "tools": {"listChanged": True},
+                "prompts": {"listChanged": True},
+                "resources": {"subscribe": False, "listChanged": True},
+                "logging": {},
+            },
+            "serverInfo": {"name": self.environment.name, "version": self.environment.version},
+        }
+        if self.environment.instructions:
+            result["instructions"] = self.environment.instructions
+        return result
+
+    async def _ready(self) -> None:
+        """Run the @env.initialize hooks once, whoever comes first."""
+        self._used = True
+        if not self.environment.has_initialize:
+            return
+        if self._initialized is None:
+            self._initialized = asyncio.get_running_loop().create_task(self.environment.run_initialize())
+        try:
+            await asyncio.shield(self._initialized)
+        except (Exception, Deadline, SystemExit) as error:
+            report = ErrorReport(error)
+            print(report.trace, file=sys.stderr, end="")
+            data = {"hud": {"kind": "initialize", **report.to_dict()}}
+            message = f"@env.initialize failed: {report.kind}: {report.message}"
+            raise RequestError(SERVER_ERROR, message, data) from None
+
+    def stop_tools(self, interrupted: asyncio.Task[Any] | None) -> None:
+        """Cancel the tools that run; `interrupted` already has an exception of its own to handle."""
+        for task in list(self._tools_running):
+            if task is not interrupted:
+                self._tools_stopped.add(task)
+                task.cancel()
+        if self.session is not None:
+            self.session.interrupt(interrupted)
+
+    async def close(self) -> None:
+        """End everything: requests, then the scenario's generator, then the @env.shutdown hooks."""
+        for reply in self._replies.values():
+            if not reply.done():
+                reply.set_exception(ConnectionError("the client is gone"))
+        tools = [task for task in self._requests.values() if not task.done()]
+        for task in self._tools_running:
+            task.cancel()
+        if self.session is not None:
+            await self.session.close()
+            self.session = None
+        await self.environment.close_session()
+        if tools:
+            await asyncio.wait(tools, timeout=1.0)
+        if self._used:
+            await self.environment.run_shutdown()
+
+    # -- tools ------------------------------------------------------------------------------------
+
+    def _available(self, name: str) -> bool:
+        if self.session is None:
+            return True
+        scenario = self.session.scenario
+        if any(fnmatchcase(name, pattern) for pattern in scenario.allowed_tools):
+            return True
+        return not any(fnmatchcase(name, pattern) for pattern in scenario.exclude_tools)
+
+    def _tools_list(self, _: Params) -> dict[str, Any]:
+        return {"tools": [tool for tool in _describe.listed_tools(self.environment) if self._available(tool["name"])]}
+
+    async def _tools_call(self, params: Params, request: Any) -> dict[str, Any]:
+        name, arguments = params.get("name"), params.get("arguments") or {}
+        if not isinstance(name, str) or not isinstance(arguments, dict):
+            raise RequestError(INVALID_PARAMS, "tools/call needs a 'name', and 'arguments' that are an object")
+        tool = self.environment.tools.get(name)
+        if self.deadline_passed:
+            return _results.error(STOPPED_TOOL)
+        if tool is None:
+            return _results.error(f"Tool not found: {name}")
+        if not self._available(name):
+            return _results.error(f"Tool '{name}' is not available in the current scenario.")
+        await self._ready()
+        task = asyncio.current_task()
+        assert task is not None
+        self._tools_running.add(task)
+        try:
+            token = (params.get("_meta") or {}).get("progressToken")
+            if self.deadline_passed:
+                return _results.error(STOPPED_TOOL)
+            return await tool.call(arguments, Context(self, request, token))
+        except (ArgumentError, ToolError) as error:
+            return _results.error(str(error))
+        except Deadline:
+            return _results.error(STOPPED_TOOL)
+        except asyncio.CancelledError:
+            if request in self._cancelled or task not in self._tools_stopped:
+                raise
+            return _results.error(STOPPED_TOOL)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            report = ErrorReport(error)
+            print(report.trace, file=sys.stderr, end="")
+            return _results.error(f"Error calling tool '{name}': {report.message}")
+        finally:
+            self._tools_running.discard(task)
+            self._tools_stopped.discard(task)
+
+    def _submit(self, params: Params) -> dict[str, Any]:
+        arguments = params.get("arguments") or {}
+        name = str(arguments.get("scenario", ""))
+        short = name.rpartition(":")[2]
+        if "answer" not in arguments:
+            return _results.error("Input validation error: 'answer' is a required property")
+        if self.session is None:
+            return _results.error(f"No active scenario session for '{short}'")
+        active = self.session.scenario.name
+        if active != short:
+            return _results.error(f"Scenario mismatch: active is '{active}', but received answer for '{short}'")
+        self.session.answer = _grade.submitted(arguments["answer"])
+        return {"content": [_results.text(f"Answer submitted for scenario '{short}'")], "isError": False}
+
+    # -- scenarios --------------------------------------------------------------------------------
+
+    async def _prompts_get(self, params: Params, _: Any) -> dict[str, Any]:
+        name, arguments = str(params.get("name", "")), params.get("arguments") or {}
+        own = self.environment.prompts.get(name)
+        try:
+            if own is not None:
+                await self._ready()
+                return await own.get(arguments)
+            scenario = self.environment.find_scenario(name)
+        except (ValueError, TypeError) as error:
+            raise RequestError(INVALID_PARAMS, str(error), {"hud": {"kind": "setup"}}) from None
+        async with self._scenario_lock:
+            await self._ready()
+            try:
+                session = Session(scenario, arguments)
+            except TypeError as error:
+                data = {"hud": {"kind": "setup", "exception": "TypeError", "file": None, "line": None, "trace": str(error)}}
+                raise RequestError(INVALID_PARAMS, str(error), data) from None
+            await self._end_session()
+            self.session = session
+            try:
+                messages = await session.setup()
+            except BaseException:
+                self.session = None
+                raise
+        self._rules_changed(session)
+        meta = scenario.rules()
+        if session.bindings:
+            meta["bindings"] = session.bindings
+        return {"description": scenario.description, "messages": messages, "_meta": meta}
+
+    async def _resources_read(self, params: Params, _: Any) -> dict[str, Any]:
+        uri = str(params.get("uri", ""))
+        async with self._scenario_lock:
+            if self.session is not None and uri in (
+                f"{self.environment.name}:{self.session.scenario.name}",
+                self.session.scenario.name,
+            ):
+                return await self._grade(uri)
+        for resource in self.environment.resources.values():
+            parts = resource.match(uri)
+            if parts is not None:
+                await self._ready()
+                return {"contents": [await resource.read(uri, parts)]}
+        raise RequestError(RESOURCE_NOT_FOUND, f"Resource not found: {uri}", {"uri": uri})
+
+    async def _grade(self, uri: str) -> dict[str, Any]:
+        session = self.session
+        assert session is not None
+        try:
+            grade = await session.grade()
+        except ScenarioError as error:
+            raise PhaseError("grade", error) from None
+        finally:
+            self.session = None
+            self._rules_changed(session)
+        return {"contents": [{"uri": uri, "mimeType": "application/json", "text": dumps(grade)}]}
+
+    async def _end_session(self) -> None:
+        session, self.session = self.session, None
+        if session is not None:
+            await session.close()
+
+    def _rules_changed(self, session: Session) -> None:
+        if session.scenario.exclude_tools:
+            self.notify("notifications/tools/list_changed", {})

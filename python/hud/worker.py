@@ -1,0 +1,160 @@
+"""`python -m hud.worker`: imports an environment once and serves isolated copies of it.
+
+Started by the `hud` command. Standard input and output are a control channel of JSON lines, so they
+are put out of the reach of user code before any of it is imported: what it prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+IMPORT_FAILED = 3
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the base process, or with --serve-fd a single copy."""
+    parser = argparse.ArgumentParser(prog="python -m hud.worker", description="Serve copies of a Python environment.")
+    parser.add_argument("--source", required=True, help="a .py file, a package, or a folder")
+    parser.add_argument("--attr", help="the variable that holds the environment")
+    parser.add_argument("--socket", help="the path of the unix socket to listen on")
+    parser.add_argument("--isolation", choices=("auto", "fork", "spawn"), default="auto")
+    parser.add_argument("--serve-fd", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--tmpdir", help=argparse.SUPPRESS)
+    parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.serve_fd is not None:
+        return _one_copy(options)
+    if not options.socket:
+        parser.error("--socket is required")
+    return _base(options)
+
+
+def _take_stdio() -> tuple[int, int]:
+    """Move stdin and stdout away; user code reads nothing and prints to stderr."""
+    read_fd, write_fd = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    return read_fd, write_fd
+
+
+def _base(options: argparse.Namespace) -> int:
+    from hud import _fork, _isolation
+
+    control = _fork.Control(*_take_stdio())
+    # Spawned copies get the environment of the start: importing may change os.environ.
+    environ = dict(os.environ)
+    try:
+        loaded, description = _load(options)
+        isolation, reason = _isolation.choose(options.isolation)
+        listener = _fork.listen(options.socket)
+    except BaseException as error:
+        control.write({"type": "import_error", **_import_error(error)})
+        return IMPORT_FAILED
+    spawn = None
+    if isolation == "spawn":
+        from hud._spawn import Spawner
+
+        spawn = Spawner(options.source, options.attr, environ)
+    else:
+        from hud._warmup import warm_up
+
+        warm_up()
+    base = _fork.Base(control, listener, loaded.environment, description, spawn)
+    _freeze()
+    control.write(
+        {
+            "type": "ready",
+            "pid": os.getpid(),
+            "isolation": isolation,
+            "isolation_reason": reason,
+            "describe": description,
+        }
+    )
+    base.run()
+    try:
+        os.unlink(options.socket)
+    except OSError:
+        pass
+    return 0
+
+
+def _one_copy(options: argparse.Namespace) -> int:
+    import json
+    import signal
+    import socket
+
+    from hud import _copy, _fork
+    from hud._interrupt import SIGNALS
+
+    if options.parent is not None:
+        _fork.death_signal()()
+        if os.getppid() != options.parent:
+            return 1
+    # The base blocked these for the time of the start. No generator is open while the environment is
+    # being imported, so a request to end may end the process; a deadline waits for the handlers.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS - {signal.SIGUSR1, signal.SIGUSR2})
+    with os.fdopen(os.dup(0), "rb") as stream:
+        hello: dict[str, Any] = json.loads(stream.read())
+    os.close(_take_stdio()[0])
+    connection = socket.socket(fileno=options.serve_fd)
+    os.set_inheritable(options.serve_fd, False)
+    try:
+        _copy.prepare(hello, os.getcwd(), options.tmpdir)
+        loaded, description = _load(options)
+        _copy.seed(hello.get("seed"))
+    except BaseException as error:
+        _copy.fail(connection, _import_error(error), options.tmpdir)
+    _copy.serve(connection, loaded.environment, description, hello, options.tmpdir)
+
+
+def _load(options: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
+    from hud import _copy, _describe, _loading
+
+    loaded = _loading.load(options.source, options.attr)
+    _copy.load_random()
+    return loaded, _describe.describe(loaded.environment, loaded.tasks)
+
+
+def _import_error(error: BaseException) -> dict[str, Any]:
+    """What a person needs to fix the source; frames of this package never help with that."""
+    from hud._errors import LoadError
+    from hud._frames import ErrorReport
+
+    report = ErrorReport(error)
+    hint: str | None = None
+    if isinstance(error, LoadError):
+        hint = error.hint
+        report.kind = error.kind
+        report.trace = ""
+    elif isinstance(error, ModuleNotFoundError) and error.name:
+        hint = f"'{error.name.partition('.')[0]}' is not installed for {sys.executable}"
+    elif isinstance(error, SystemExit):
+        hint = "put code that runs the module as a program under `if __name__ == '__main__':`"
+    return {
+        "kind": report.kind,
+        "message": report.message,
+        "file": report.file,
+        "line": report.line,
+        "trace": report.trace,
+        "hint": hint,
+    }
+
+
+def _freeze() -> None:
+    """Collect garbage now and exempt what is left from collection.
+
+    A collection in a child would write to every object's header, and so copy every page of the base.
+    """
+    import gc
+
+    gc.collect()
+    gc.freeze()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
