@@ -50,10 +50,14 @@ pub(in crate::cli) fn run(
     }
 
     let source = Source::find(settings.source.as_ref(), &lookup)?;
-    let keys = Keys::new(&variables, &project, &settings);
+    let keys = Keys::new(&variables, &project, settings.agent_type());
     let model = job::resolve_model(&settings, &project, &keys)?;
     let retry = LoopSettings::default().retry;
-    let judge = job::judge(&settings, &keys, retry)?;
+    let judge_model = settings
+        .judge_model
+        .as_ref()
+        .map(|model| model.value.as_str());
+    let judge = job::judge(judge_model, settings.gateway.value, &keys)?;
     let agent = AgentSettings::new(
         &settings.typed,
         source.agent_layer(),
@@ -138,10 +142,10 @@ fn show_config(
         Some(_) => Some(Source::find(settings.source.as_ref(), &lookup)?),
         None => Source::find(None, &lookup).ok(),
     };
-    let keys = Keys::new(variables, project, settings);
+    let keys = Keys::new(variables, project, settings.agent_type());
     let agent_type = match job::resolve_model(settings, project, &keys) {
         Ok(model) => Some(model.agent_type),
-        Err(_) => settings.agent.as_ref().map(|agent| agent.value),
+        Err(_) => settings.agent_type(),
     };
     let agent = AgentSettings::new(
         &settings.typed,

@@ -126,6 +126,13 @@ impl EvalSettings {
     }
 }
 
+impl EvalSettings {
+    /// The type of agent that was asked for.
+    pub(in crate::cli) fn agent_type(&self) -> Option<AgentType> {
+        self.agent.as_ref().map(|agent| agent.value)
+    }
+}
+
 fn typed<T>(value: Option<T>) -> Option<Setting<T>> {
     value.map(Setting::flag)
 }
