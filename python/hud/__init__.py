@@ -19,10 +19,11 @@ Everything else is imported at first use: importing this package costs next to n
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+# Type checkers know the name. The module `typing` would cost more than everything else here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from hud._context import Context
     from hud._errors import Deadline
     from hud._task import Task
@@ -87,6 +88,8 @@ def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'hud' has no attribute '{name}'")
+    from importlib import import_module
+
     value = getattr(import_module(home), name)
     globals()[name] = value
     return value

@@ -83,7 +83,7 @@ def decode_text(text: str, annotation: Any) -> Any:
     if kind is bool and text.strip().lower() in ("true", "false"):
         return text.strip().lower() == "true"
     candidates: list[Any] = [text]
-    if is_json and kind in (bytes, Decimal, UUID, date, datetime, time, timedelta) or _is_path(kind):
+    if is_json and (_is_path(kind) or kind in (bytes, Decimal, UUID, date, datetime, time, timedelta)):
         candidates.append(decoded)
     elif is_json and isinstance(decoded, str):
         # Both spellings of a text are possible; only a type without plain text wants the inner one.

@@ -52,7 +52,7 @@ class Sampled:
     def __init__(self, data: dict[str, Any]) -> None:
         content = data.get("content")
         if isinstance(content, list):
-            content = next((part for part in content if part.get("type") == "text"), {})
+            content = next((part for part in content if part.get("type") == "text"), None)
         self.content: dict[str, Any] = content or {}
         self.text: str = str(self.content.get("text", ""))
         self.role: str = data.get("role", "assistant")

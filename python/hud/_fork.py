@@ -7,6 +7,7 @@ its state, and no thread, because a fork would lose it.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -237,8 +238,9 @@ class Base:
                 pid = self._fork(connection, hello, tmpdir)
         except OSError as error:
             # Out of processes or of disk: this rollout fails with the reason, the others go on.
-            connection.setblocking(True)
-            connection.sendall(line({"hud": 1, "error": {"kind": "OSError", "message": f"cannot start a copy: {error}"}}))
+            report = {"kind": "OSError", "message": f"cannot start a copy: {error}"}
+            with contextlib.suppress(OSError):
+                connection.send(line({"hud": 1, "error": report}))
             if tmpdir is not None:
                 _copy.remove_folder(tmpdir)
             return
@@ -262,10 +264,8 @@ class Base:
                 self._child(connection, hello, tmpdir)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        try:
+        with contextlib.suppress(OSError):  # The child was quicker, or is already gone.
             os.setpgid(pid, pid)
-        except OSError:
-            pass  # The child was quicker, or is already gone.
         return pid
 
     def _child(self, connection: socket.socket, hello: dict[str, Any], tmpdir: str) -> NoReturn:
@@ -366,10 +366,8 @@ class Base:
         for living in self._living.values():
             _signal_group(living.pid, signal.SIGKILL)
         for living in list(self._living.values()):
-            try:
+            with contextlib.suppress(ChildProcessError):
                 os.waitpid(living.pid, 0)
-            except ChildProcessError:
-                pass
             _copy.remove_folder(living.tmpdir)
 
 
@@ -391,10 +389,9 @@ def _ended() -> tuple[int, int] | None:
 
 
 def _signal_group(pid: int, number: int) -> None:
-    try:
+    # Nobody may be left in the group; macOS says "not permitted" for zombies.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass  # Nobody is left in the group (macOS says "not permitted" for zombies).
 
 
 def death_signal() -> Callable[[], Any]:

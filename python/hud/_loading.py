@@ -20,7 +20,7 @@ from hud._errors import LoadError
 from hud._task import Task
 from hud.environment import Environment
 
-_ROOT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "env.py", ".hud", ".git")
+_ROOT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".hud", ".git")
 _ROOT_LEVELS = 10
 _NOT_ENVIRONMENTS = {"conftest.py", "setup.py", "__init__.py", "__main__.py", "tasks.py", "task.py"}
 _MAKES_ENVIRONMENT = re.compile(r"\bEnvironment\s*\(")
@@ -91,11 +91,12 @@ def _search_path(*folders: Path) -> None:
 
 
 def _project_root(folder: Path) -> Path | None:
-    for level, candidate in enumerate((folder, *folder.parents)):
-        if level >= _ROOT_LEVELS:
-            return None
-        if any((candidate / mark).exists() for mark in _ROOT_MARKS):
-            return candidate
+    above = (folder, *folder.parents)[:_ROOT_LEVELS]
+    # An env.py marks a root too, but the environment's own must not hide the project around it.
+    for marks in (_ROOT_MARKS, ("env.py",)):
+        for candidate in above:
+            if any((candidate / mark).exists() for mark in marks):
+                return candidate
     return None
 
 

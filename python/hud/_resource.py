@@ -30,7 +30,7 @@ class Resource:
         mime_type: str | None = None,
     ) -> None:
         self.uri = uri
-        self.name: str = name or getattr(function, "__name__", uri)
+        self.name: str = name or str(getattr(function, "__name__", uri))
         self.title = title
         self.mime_type = mime_type or "text/plain"
         self.signature = Signature(function, f"resource '{uri}'")

@@ -32,7 +32,8 @@ def block(value: Any) -> dict[str, Any] | None:
         shape = _BLOCKS.get(value["type"]) if isinstance(value.get("type"), str) else None
         if shape is None or not shape[0] <= value.keys() <= shape[0] | shape[1] | _COMMON:
             return None
-        return to_json(value)
+        copied: dict[str, Any] = to_json(value)
+        return copied
     if isinstance(getattr(value, "type", None), str) and value.type in _BLOCKS and hasattr(value, "model_dump"):
         plain = value.model_dump(mode="json", by_alias=True, exclude_none=True)
         return plain if _BLOCKS[value.type][0] <= plain.keys() else None

@@ -111,7 +111,10 @@ def needs_pydantic(annotation: Any) -> bool:
     if any(_is_pydantic_object(extra) for extra in getattr(annotation, "__metadata__", ())):
         return True
     if isinstance(annotation, type) and not typing.get_args(annotation):
-        return hasattr(annotation, "__pydantic_core_schema__") or hasattr(annotation, "__get_pydantic_core_schema__") and not is_model(annotation)
+        # The records of hud.types can describe themselves to pydantic too, but need no pydantic.
+        return hasattr(annotation, "__pydantic_core_schema__") or (
+            hasattr(annotation, "__get_pydantic_core_schema__") and not is_model(annotation)
+        )
     return any(needs_pydantic(part) for part in typing.get_args(annotation) if typing.get_origin(annotation) is not Literal)
 
 
@@ -133,9 +136,10 @@ class SchemaBuilder:
             return schema
         if set(schema) == {"$ref"}:
             name = schema["$ref"].rpartition("/")[2]
-            if not _mentions(self.defs, schema["$ref"]):
-                others = {key: value for key, value in self.defs.items() if key != name}
-                return {**self.defs[name], **({"$defs": others} if others else {})}
+            # A recursive type keeps its definition beside the resolved one.
+            recursive = _mentions(self.defs, schema["$ref"])
+            others = {key: value for key, value in self.defs.items() if key != name or recursive}
+            return {**self.defs[name], **({"$defs": others} if others else {})}
         return {**schema, "$defs": self.defs}
 
     def of(self, annotation: Any) -> Schema:
@@ -176,6 +180,8 @@ class SchemaBuilder:
         options: list[Schema] = []
         for member in members:
             schema = self.of(member)
+            if not schema:
+                return {}  # One of the options accepts everything.
             if schema not in options:
                 options.append(schema)
         return options[0] if len(options) == 1 else {"anyOf": options}

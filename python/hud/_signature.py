@@ -57,6 +57,11 @@ class Signature:
 
     @property
     def parameters(self) -> list[Parameter]:
+        """The parameters, without a context."""
+        return self.resolve()
+
+    def resolve(self) -> list[Parameter]:
+        """Read the annotations if that was not possible before; TypeError when it still is not."""
         if self._parameters is None:
             try:
                 self._resolve()
@@ -70,13 +75,13 @@ class Signature:
     @property
     def description(self) -> str:
         """The docstring without the section that describes arguments."""
-        self.parameters
+        self.resolve()
         return self._description
 
     @property
     def accepts_anything(self) -> bool:
         """True when the function has `**kwargs`."""
-        self.parameters
+        self.resolve()
         return self._extra is not EMPTY
 
     def _resolve(self) -> None:

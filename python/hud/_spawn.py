@@ -19,7 +19,8 @@ class Spawner:
     """Starts a worker process for an accepted connection."""
 
     def __init__(self, source: str, attr: str | None, environ: dict[str, str]) -> None:
-        self._source = source
+        # Absolute, because a copy may be told to work in another folder.
+        self._source = os.path.abspath(source)
         self._attr = attr
         self._environ = environ
 

@@ -185,7 +185,7 @@ def _call(value: Any) -> Any:
     """A tool call given as a dict or as an object with `name` and `arguments`."""
     if isinstance(value, Mapping):
         if isinstance(value.get("name"), str):
-            found = next((value[key] for key in _ARGUMENT_KEYS if key in value), {})
+            found: Any = next((value[key] for key in _ARGUMENT_KEYS if key in value), {})
             return {"name": value["name"], "arguments": to_json(found, f"arguments of {value['name']}")}
         return to_json(value)
     if hasattr(value, "name") and hasattr(value, "arguments"):

@@ -78,7 +78,7 @@ class Tool:
     def output(self) -> tuple[dict[str, Any] | None, bool]:
         """The output schema, and whether results are wrapped in `{"result": …}`."""
         if self._output is None:
-            self.signature.parameters  # The return annotation is resolved together with them.
+            self.signature.resolve()
             returns = self.signature.returns
             self._output = (None, False) if returns is EMPTY else _results.output_schema(returns)
         return self._output

@@ -21,7 +21,13 @@ def problems(value: Any, schema: dict[str, Any]) -> list[str]:
 
 
 def _add(found: list[str], message: str, where: str) -> None:
+    """The place is told for nested values; a value that is an argument itself speaks for itself."""
     found.append(f"{message} (in {where})" if "." in where or "[" in where else message)
+
+
+def _add_inside(found: list[str], message: str, where: str) -> None:
+    """A problem of an object's fields, which needs the object's place even when it is an argument."""
+    found.append(f"{message} (in {where})" if where else message)
 
 
 def _check(value: Any, schema: Any, defs: dict[str, Any], where: str, found: list[str]) -> None:
@@ -74,13 +80,13 @@ def _object(value: dict[str, Any], schema: dict[str, Any], defs: dict[str, Any],
     known = schema.get("properties", {})
     for name in schema.get("required", ()):
         if name not in value:
-            _add(found, f"{name!r} is a required property", where)
+            _add_inside(found, f"{name!r} is a required property", where)
     extra = schema.get("additionalProperties", True)
     unexpected = [name for name in value if name not in known]
     if extra is False and unexpected:
         names = ", ".join(repr(name) for name in unexpected)
         verb = "was" if len(unexpected) == 1 else "were"
-        _add(found, f"Additional properties are not allowed ({names} {verb} unexpected)", where)
+        _add_inside(found, f"Additional properties are not allowed ({names} {verb} unexpected)", where)
     elif isinstance(extra, dict):
         for name in unexpected:
             _check(value[name], extra, defs, _join(where, name), found)
@@ -146,7 +152,8 @@ def _has_type(value: Any, wanted: Any) -> bool:
     if isinstance(wanted, list):
         return any(_has_type(value, one) for one in wanted)
     if wanted == "integer":
-        return not isinstance(value, bool) and (isinstance(value, int) or isinstance(value, float) and value.is_integer())
+        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        return whole and not isinstance(value, bool)
     if wanted == "number":
         return not isinstance(value, bool) and isinstance(value, (int, float))
     kinds = {"string": str, "boolean": bool, "object": dict, "array": list, "null": type(None)}

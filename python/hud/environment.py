@@ -164,7 +164,7 @@ class Environment:
 
         if callable(name):
             # `@env.scenario` without parentheses: the function arrives where the name belongs.
-            return decorate(name, None)  # type: ignore[return-value]
+            return decorate(name, None)
         return decorate
 
     def template(
@@ -183,7 +183,7 @@ class Environment:
             return TemplateHandle(template)
 
         if callable(id):
-            return decorate(id, None)  # type: ignore[return-value]
+            return decorate(id, None)
         return decorate
 
     def resource(

@@ -6,9 +6,16 @@ are put out of the reach of user code before any of it is imported: what it prin
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
+
+# `python -m` puts the working directory, which is the environment's folder, in front of everything.
+# A file there that is called like a module of the standard library must not be what we import; it
+# comes back to the front when the environment is loaded.
+if __name__ == "__main__" and sys.path and sys.path[0] in ("", os.getcwd()):
+    del sys.path[0]
+
+import argparse
 from typing import Any
 
 IMPORT_FAILED = 3
@@ -100,7 +107,8 @@ def _one_copy(options: argparse.Namespace) -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS - {signal.SIGUSR1, signal.SIGUSR2})
     with os.fdopen(os.dup(0), "rb") as stream:
         hello: dict[str, Any] = json.loads(stream.read())
-    os.close(_take_stdio()[0])
+    for fd in _take_stdio():
+        os.close(fd)
     connection = socket.socket(fileno=options.serve_fd)
     os.set_inheritable(options.serve_fd, False)
     try:

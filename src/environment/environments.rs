@@ -34,7 +34,7 @@ pub struct EnvironmentOptions {
     pub cache: Option<PathBuf>,
     /// The `hud` binary, so that children die with us; `None` for users of the library.
     pub wrapper: Option<PathBuf>,
-    /// Where environments write their logs.
+    /// Where environments write their logs: an absolute path, because a copy works in another folder.
     pub logs: PathBuf,
     /// The folder of commands that name none.
     pub folder: PathBuf,
@@ -89,6 +89,11 @@ impl Environments {
             bases: Mutex::new(HashMap::new()),
             started: AtomicUsize::new(0),
         })
+    }
+
+    /// Where environments write their logs.
+    pub fn logs(&self) -> &Path {
+        &self.options.logs
     }
 
     /// Starts the environment unless that was done, and says what it offers.

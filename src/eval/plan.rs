@@ -74,7 +74,7 @@ pub struct Plan {
     pub success_threshold: f64,
     /// Where the environments of the tasks come from.
     pub environments: Arc<Environments>,
-    /// The run directory: logs of rollouts go to `<directory>/logs/<trace>.log`.
+    /// The run directory, as it is shown.
     pub directory: PathBuf,
     /// For readers of the run: settings without secrets, versions, the tasks.
     pub record: Value,

@@ -99,8 +99,8 @@ impl Rollout {
             seed: Some(self.seed()),
             log: self
                 .plan
-                .directory
-                .join("logs")
+                .environments
+                .logs()
                 .join(format!("{}.log", self.reference.trace_id)),
             sampler: self.plan.judge.clone().map(|judge| {
                 Arc::new(RolloutJudge {

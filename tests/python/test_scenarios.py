@@ -225,6 +225,12 @@ SOURCE = '''
                 found.append(str(error))
         yield "; ".join(found)
 
+    @env.scenario("judged")
+    async def judged():
+        from hud.graders import LLMJudgeGrader, combine
+        answer = yield "Why is the sky blue?"
+        yield await combine(LLMJudgeGrader.grade(weight=1.0, answer=answer, criteria=["Names Rayleigh"]))
+
     @env.scenario("help", chat=True)
     async def help_chat(messages: list[dict[str, Any]] | None = None):
         messages = messages or []
@@ -573,6 +579,25 @@ class Tools(WithCopy):
             "Error calling tool 'explode': kaboom; "
             "Input validation error: Additional properties are not allowed ('x' was unexpected)",
         )
+
+
+class Judging(WithCopy):
+    def test_a_judge_asks_the_client(self) -> None:
+        verdict = json.dumps({"explanation": "it does", "criterion_status": "MET"})
+        answer = {"role": "assistant", "content": {"type": "text", "text": verdict}, "model": "m"}
+        client = self.worker.connect(answers={"sampling/createMessage": answer})
+        client.setup("scenario-tests:judged")
+        client.submit("judged", "Rayleigh scattering")
+        self.assertEqual(client.grade("scenario-tests:judged")["reward"], 1.0)
+        self.assertEqual(client.requests[0]["params"]["metadata"], {"hud/purpose": "judge"})
+
+    def test_without_a_judge_there_is_no_grade(self) -> None:
+        client = self.worker.connect(answers={"sampling/createMessage": RuntimeError("not granted")})
+        client.setup("scenario-tests:judged")
+        with self.assertRaises(RpcError) as caught:
+            client.grade("scenario-tests:judged")
+        self.assertEqual(caught.exception.hud["kind"], "grade")
+        self.assertIn("not granted", caught.exception.message)
 
 
 class Chat(WithCopy):
