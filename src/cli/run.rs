@@ -195,7 +195,7 @@ mod tests {
         check(&["--version"], ExitCode::Success, "hud ", "");
         check(&["eval", "-h"], ExitCode::Success, "Run tasks with", "");
         check(&["man"], ExitCode::Success, ".ie", "");
-        check(&[], ExitCode::Usage, "", "Evaluates AI agents");
+        check(&[], ExitCode::Usage, "", "Evaluate AI agents");
         check(&["evla"], ExitCode::Usage, "", "error: unrecognized");
         check(
             &["eval", "--remote"],
