@@ -16,7 +16,7 @@ use crate::cli::job::{self, Job, Keys, Source};
 use crate::cli::settings::{AgentSettings, EvalSettings, ProjectSettings, as_json, as_text, rows};
 use crate::config::Variables;
 use crate::environment::Environments;
-use crate::eval::{Limits, Plan};
+use crate::eval::Plan;
 use crate::store::{RunDirectory, new_job_id};
 use crate::ui::StdoutMode;
 use crate::util::fs;
@@ -53,11 +53,7 @@ pub(in crate::cli) fn run(
     let keys = Keys::new(&variables, &project, settings.agent_type());
     let model = job::resolve_model(&settings, &project, &keys)?;
     let retry = LoopSettings::default().retry;
-    let judge_model = settings
-        .judge_model
-        .as_ref()
-        .map(|model| model.value.as_str());
-    let judge = job::judge(judge_model, settings.gateway.value, &keys)?;
+    let judge = job::judge(settings.judge_model(), settings.gateway.value, &keys)?;
     let agent = AgentSettings::new(
         &settings.typed,
         source.agent_layer(),
@@ -117,7 +113,7 @@ pub(in crate::cli) fn run(
                         .seed
                         .as_ref()
                         .map_or_else(random_seed, |seed| seed.value),
-                    limits: limits(&settings, &agent),
+                    limits: settings.limits(&agent.combined()),
                     success_threshold: settings.success_threshold.value,
                     environments,
                     directory: directory.path().to_owned(),
@@ -161,23 +157,6 @@ fn show_config(
         context.printer.data(&as_text(&rows))?;
     }
     Ok(ExitCode::Success)
-}
-
-fn limits(settings: &EvalSettings, agent: &AgentSettings) -> Limits {
-    let agent = agent.combined();
-    let defaults = Limits::default();
-    let seconds = |seconds: Option<f64>, default: Duration| {
-        seconds.map_or(default, |seconds| {
-            Duration::try_from_secs_f64(seconds).unwrap_or(default)
-        })
-    };
-    Limits {
-        rollout_timeout: settings.rollout_timeout.as_ref().map(|time| time.value),
-        phase_timeout: settings.phase_timeout.value,
-        tool_timeout: seconds(agent.tool_timeout_seconds, defaults.tool_timeout),
-        model_timeout: seconds(agent.model_timeout_seconds, defaults.model_timeout),
-        rollout_tokens: settings.rollout_tokens.as_ref().map(|tokens| tokens.value),
-    }
 }
 
 /// Small enough to be exact in every reader's JSON.

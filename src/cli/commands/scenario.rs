@@ -142,14 +142,17 @@ fn drive(
     let target = target::read(args.source.as_deref(), &lookup)?;
     let project = ProjectSettings::read(Path::new("."), &lookup)?;
     let keys = Keys::new(&variables, &project, None);
-    let judge = job::judge(judge_model, false, &keys)?;
+    let in_file = project.eval().text("judge_model");
+    let judge_model = judge_model.or(in_file.as_ref().map(|model| model.value.as_str()));
+    let gateway = project.eval().switch("gateway").is_some_and(|on| on.value);
+    let judge = job::judge(judge_model, gateway, &keys)?;
+    let python = args.python.clone().or(project
+        .eval()
+        .text("python")
+        .map(|python| PathBuf::from(python.value)));
     let logs = tempfile::TempDir::with_prefix("hud-logs-")?;
-    let options = context.environment_options(
-        &variables,
-        args.python.clone(),
-        logs.path().to_owned(),
-        args.timeout.0,
-    )?;
+    let options =
+        context.environment_options(&variables, python, logs.path().to_owned(), args.timeout.0)?;
     runtime()?.block_on(async {
         let driver = Driver {
             environments: Arc::new(Environments::new(options.clone())?),

@@ -131,6 +131,28 @@ impl EvalSettings {
     pub(in crate::cli) fn agent_type(&self) -> Option<AgentType> {
         self.agent.as_ref().map(|agent| agent.value)
     }
+
+    /// The model that judges, when one was named.
+    pub(in crate::cli) fn judge_model(&self) -> Option<&str> {
+        self.judge_model.as_ref().map(|model| model.value.as_str())
+    }
+
+    /// The bounds of each rollout; `agent` holds those that tasks may set too.
+    pub(in crate::cli) fn limits(&self, agent: &AgentConfig) -> Limits {
+        let defaults = Limits::default();
+        let seconds = |seconds: Option<f64>, default: Duration| {
+            seconds.map_or(default, |seconds| {
+                Duration::try_from_secs_f64(seconds).unwrap_or(default)
+            })
+        };
+        Limits {
+            rollout_timeout: self.rollout_timeout.as_ref().map(|time| time.value),
+            phase_timeout: self.phase_timeout.value,
+            tool_timeout: seconds(agent.tool_timeout_seconds, defaults.tool_timeout),
+            model_timeout: seconds(agent.model_timeout_seconds, defaults.model_timeout),
+            rollout_tokens: self.rollout_tokens.as_ref().map(|tokens| tokens.value),
+        }
+    }
 }
 
 fn typed<T>(value: Option<T>) -> Option<Setting<T>> {
