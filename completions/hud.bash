@@ -283,7 +283,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario__subcmd__grade)
-            opts="-a -A -s -v -q -h --args --answer --answer-file --source --env --python --timeout --json --verbose --very-verbose --quiet --help"
+            opts="-a -A -s -v -q -h --args --answer --answer-file --source --env --python --timeout --judge-model --json --verbose --very-verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -326,6 +326,10 @@ _hud() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --judge-model)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -371,7 +375,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario__subcmd__run)
-            opts="-a -A -s -v -q -h --args --answer --answer-file --source --env --python --timeout --json --verbose --very-verbose --quiet --help"
+            opts="-a -A -s -v -q -h --args --answer --answer-file --source --env --python --timeout --judge-model --json --verbose --very-verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -414,6 +418,10 @@ _hud() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --judge-model)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -136,6 +136,7 @@ complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcom
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l judge-model -d 'The model for graders that judge with one [default: the grader\'s own]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l json -d 'On one line'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l very-verbose -d 'The same as -vv'
@@ -147,6 +148,7 @@ complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcom
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l judge-model -d 'The model for graders that judge with one [default: the grader\'s own]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l json -d 'On one line'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l very-verbose -d 'The same as -vv'
@@ -193,6 +195,7 @@ complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l judge-model -d 'The model for graders that judge with one [default: the grader\'s own]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l json -d 'On one line'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l very-verbose -d 'The same as -vv'
@@ -204,6 +207,7 @@ complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l judge-model -d 'The model for graders that judge with one [default: the grader\'s own]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l json -d 'On one line'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l very-verbose -d 'The same as -vv'

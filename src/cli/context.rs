@@ -94,14 +94,14 @@ impl<'a> Context<'a> {
             startup_timeout,
         })
     }
+}
 
-    /// A runtime for the commands that talk to anything.
-    pub(super) fn runtime(&self) -> Result<tokio::runtime::Runtime, Failure> {
-        allow_many_files();
-        Ok(tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?)
-    }
+/// A runtime, for the commands that talk to anything; the others start faster without.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    allow_many_files();
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
 }
 
 /// A rollout holds a socket to its copy and one to its model; the usual soft limit of 1024 would be in the way of 500 at once.

@@ -25,7 +25,7 @@ pub(super) async fn interruptible<T>(
         () = signals.next() => {}
     }
     cancel.cancel();
-    printer.talk("stopping: running rollouts are closed, finished ones are kept (Ctrl-C again to stop at once)");
+    printer.talk("stopping: what runs is closed, what finished is kept (Ctrl-C again to stop at once)");
     tokio::select! {
         biased;
         outcome = &mut work => outcome,

@@ -10,7 +10,7 @@ pub(super) fn start(printer: &Printer) {
     let filter = match printer.verbosity() {
         Verbosity::Quiet | Verbosity::Normal => return,
         Verbosity::Verbose => "warn,hud=info",
-        Verbosity::VeryVerbose => "info,hud=debug",
+        Verbosity::VeryVerbose => "warn,hud=debug",
     };
     let printer = printer.clone();
     let subscriber = tracing_subscriber::fmt()

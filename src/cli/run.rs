@@ -84,15 +84,20 @@ fn answer(error: &clap::Error, invocation: &Invocation<'_>) -> ExitCode {
     ));
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let text = if printer.stdout_paint() != Paint::PLAIN {
-                error.render().ansi().to_string()
-            } else {
+            let text = if printer.stdout_paint() == Paint::PLAIN {
                 error.render().to_string()
+            } else {
+                error.render().ansi().to_string()
             };
             match printer.data(text.trim_end()) {
                 Ok(()) => ExitCode::Success,
                 Err(error) => ExitCode::of_failure(&Failure::from(error)),
             }
+        }
+        // Nothing was asked for: help is then an answer, and still not data.
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            printer.talk(error.render().to_string().trim_end());
+            ExitCode::Usage
         }
         _ => {
             let text = error.render().to_string();
@@ -101,5 +106,102 @@ fn answer(error: &clap::Error, invocation: &Invocation<'_>) -> ExitCode {
             printer.error(text.trim_end());
             ExitCode::Usage
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use clap::CommandFactory;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Exit code, stdout and stderr.
+    fn run_with(arguments: &[&str], environment: &[(&str, &str)]) -> (ExitCode, String, String) {
+        let printers = RefCell::new(Vec::new());
+        let code = run(&Invocation {
+            arguments: std::iter::once(&"hud")
+                .chain(arguments)
+                .map(OsString::from)
+                .collect(),
+            environment: &|| {
+                let path = std::env::vars().filter(|(name, _)| name == "PATH");
+                let own = environment
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+                path.chain(own).collect()
+            },
+            printer: &|options| {
+                let (printer, captured) = Printer::memory(options, Terminal::default());
+                printers.borrow_mut().push(captured);
+                printer
+            },
+            program: None,
+        });
+        let printers = printers.into_inner();
+        let stdout = printers.iter().map(|printed| printed.stdout()).collect();
+        let stderr = printers.iter().map(|printed| printed.stderr()).collect();
+        (code, stdout, stderr)
+    }
+
+    #[test]
+    fn the_definitions_of_clap_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_program_runs_twice_in_one_process() {
+        let runs = tempfile::tempdir().unwrap();
+        let tasks = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/trivia/tasks.yaml");
+        let runs_dir = runs.path().to_str().unwrap();
+        for _ in 0..2 {
+            let (code, stdout, stderr) = run_with(
+                &[
+                    "eval",
+                    tasks,
+                    "-m",
+                    "oracle",
+                    "--json",
+                    "--runs-dir",
+                    runs_dir,
+                ],
+                &[("HOME", runs_dir)],
+            );
+            assert_eq!(code, ExitCode::Success, "{stderr}");
+            let summary: Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+            assert_eq!(summary["event"], "summary");
+            assert_eq!(summary["mean_reward"], 1.0);
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_is_on_stdout_and_mistakes_are_on_stderr() {
+        let check = |arguments: &[&str], code: ExitCode, stdout: &str, stderr: &str| {
+            let (got, out, err) = run_with(arguments, &[]);
+            assert_eq!(got, code, "{arguments:?}: {err}");
+            assert!(out.starts_with(stdout), "{arguments:?}: {out}");
+            assert!(err.starts_with(stderr), "{arguments:?}: {err}");
+            assert_eq!(out.is_empty(), stdout.is_empty(), "{arguments:?}: {out}");
+            assert_eq!(err.is_empty(), stderr.is_empty(), "{arguments:?}: {err}");
+        };
+        check(&["--version"], ExitCode::Success, "hud ", "");
+        check(&["eval", "-h"], ExitCode::Success, "Run tasks with", "");
+        check(&["man"], ExitCode::Success, ".ie", "");
+        check(&[], ExitCode::Usage, "", "Evaluate AI agents");
+        check(&["evla"], ExitCode::Usage, "", "error: unrecognized");
+        check(
+            &["eval", "--remote"],
+            ExitCode::Usage,
+            "",
+            "error: `--remote` needs",
+        );
+        check(
+            &["set", "A=1"],
+            ExitCode::Usage,
+            "",
+            "error: the home folder is unknown",
+        );
     }
 }

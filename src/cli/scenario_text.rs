@@ -32,11 +32,10 @@ fn argument(argument: &Argument) -> String {
         text.push_str(kind);
     }
     match &argument.default {
-        Some(default) => text.push_str(&format!(" = {default}")),
-        None if !argument.required => text.push('?'),
-        None => {}
+        Some(default) => format!("{text} = {default}"),
+        None if argument.required => text,
+        None => format!("{text}?"),
     }
-    text
 }
 
 /// The same as one object.

@@ -1,7 +1,7 @@
 //! What `--env SOURCE` means: the environment to drive, and the tasks that come with it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
@@ -39,7 +39,7 @@ pub(super) fn read(
                 "no environment: there is no `env.py` here, and {error}\nhint: name one with --env"
             ))
         })?;
-        return task_file(file, variables);
+        return task_file(&file, variables);
     };
     if source.starts_with("http://") || source.starts_with("https://") {
         return Ok(Target::Environment(EnvironmentSpec::Servers {
@@ -63,10 +63,10 @@ pub(super) fn read(
     match file::kind(path).or_usage()? {
         Kind::Python => python(path, None).map(Target::Environment),
         Kind::Folder => match file::discover(path) {
-            Ok(found) if !is_environment(path) => task_file(found, variables),
+            Ok(found) if !is_environment(path) => task_file(&found, variables),
             Ok(_) | Err(_) => python(path, None).map(Target::Environment),
         },
-        Kind::Yaml | Kind::Json | Kind::JsonLines => task_file(path.to_owned(), variables),
+        Kind::Yaml | Kind::Json | Kind::JsonLines => task_file(path, variables),
     }
 }
 
@@ -88,11 +88,11 @@ pub(super) fn is_environment(folder: &Path) -> bool {
         .any(|name| folder.join(name).is_file())
 }
 
-fn task_file(path: PathBuf, variables: &dyn Fn(&str) -> Option<String>) -> Result<Target, Failure> {
-    if matches!(file::kind(&path), Ok(Kind::Python)) {
-        return python(&path, None).map(Target::Environment);
+fn task_file(path: &Path, variables: &dyn Fn(&str) -> Option<String>) -> Result<Target, Failure> {
+    if matches!(file::kind(path), Ok(Kind::Python)) {
+        return python(path, None).map(Target::Environment);
     }
-    let tasks = file::load(&path, variables).or_usage()?.tasks;
+    let tasks = file::load(path, variables).or_usage()?.tasks;
     Ok(Target::Tasks(tasks))
 }
 

@@ -22,6 +22,15 @@ pub struct Judge {
 }
 
 impl Judge {
+    /// The judge outside of a job: nobody counts its tokens.
+    pub fn sampler(self: &Arc<Self>) -> Arc<dyn Sampler> {
+        Arc::new(RolloutJudge {
+            judge: Arc::clone(self),
+            usage: Arc::default(),
+            steps: Box::new(|_| {}),
+        })
+    }
+
     async fn answer(
         &self,
         model: &dyn Model,

@@ -1,5 +1,10 @@
 //! `hud eval`.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "the comments are help texts, in which backticks would be shown"
+)]
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
@@ -20,7 +25,7 @@ Examples:
   hud eval env.py -m claude-sonnet-4-6 --task-ids ceo-hud,3 -c max_tokens=4096
   hud eval tasks.yaml -m claude-sonnet-4-6 --json > results.jsonl
 
-A task's own agent_config wins over flags; flags win over environment variables, the task file's agent:,
+A task's own agent_config wins over flags; flags win over environment variables, the task file's `agent:`, \
 hud.toml (or .hud_eval.toml) and defaults. --show-config prints each value and where it came from.")]
 pub(in crate::cli) struct EvalArgs {
     /// Task file (.yaml, .json, .jsonl), Python file with tasks, or a folder that holds one

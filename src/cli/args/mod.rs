@@ -38,7 +38,7 @@ Examples:
   hud eval tasks.yaml -m claude-sonnet-4-6        Let a model solve the tasks
   hud scenario run initials --args '{\"company\":\"HUD\"}' --answer JR
 
-Exit codes: 0 all graded, 1 unexpected error, 2 usage or configuration, 3 some rollouts have no grade,
+Exit codes: 0 all graded, 1 unexpected error, 2 usage or configuration, 3 some rollouts have no grade, \
 4 below a threshold, 5 a check failed, 130 interrupted.",
     arg_required_else_help = true,
     subcommand_required = true,

@@ -1,5 +1,10 @@
 //! `hud scenario`, also spelled `hud task`.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "the comments are help texts, in which backticks would be shown"
+)]
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -89,6 +94,9 @@ pub(in crate::cli) struct GradeArgs {
     /// The environment.
     #[command(flatten)]
     pub(in crate::cli) target: TargetArgs,
+    /// The model for graders that judge with one [default: the grader's own]
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) judge_model: Option<String>,
     /// On one line
     #[arg(long)]
     pub(in crate::cli) json: bool,

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::LoopSettings;
 use crate::cli::args::{EvalArgs, GlobalArgs};
-use crate::cli::context::{Context, verbosity};
+use crate::cli::context::{Context, runtime, verbosity};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::{Failure, OrUsage};
 use crate::cli::interrupt::interruptible;
@@ -16,13 +16,13 @@ use crate::cli::job::{self, Job, Keys, Source};
 use crate::cli::settings::{AgentSettings, EvalSettings, ProjectSettings, as_json, as_text, rows};
 use crate::config::Variables;
 use crate::environment::Environments;
-use crate::eval::{Limits, Plan};
+use crate::eval::Plan;
 use crate::store::{RunDirectory, new_job_id};
 use crate::ui::StdoutMode;
 use crate::util::fs;
 
 /// How long an environment may take to start: importing a large project takes tens of seconds on a cold disk.
-const STARTUP_TIMEOUT: Duration = Duration::from_secs(120);
+const STARTUP_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Everything is read and checked first; then the environments start; then the rollouts.
 pub(in crate::cli) fn run(
@@ -50,10 +50,10 @@ pub(in crate::cli) fn run(
     }
 
     let source = Source::find(settings.source.as_ref(), &lookup)?;
-    let keys = Keys::new(&variables, &project, &settings);
+    let keys = Keys::new(&variables, &project, settings.agent_type());
     let model = job::resolve_model(&settings, &project, &keys)?;
     let retry = LoopSettings::default().retry;
-    let judge = job::judge(&settings, &keys, retry)?;
+    let judge = job::judge(settings.judge_model(), settings.gateway.value, &keys)?;
     let agent = AgentSettings::new(
         &settings.typed,
         source.agent_layer(),
@@ -77,7 +77,7 @@ pub(in crate::cli) fn run(
         options: &options,
         directory: &directory,
     };
-    context.runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let cancel = CancellationToken::new();
         let work = async {
             let environments = Arc::new(Environments::new(options.clone())?);
@@ -113,7 +113,7 @@ pub(in crate::cli) fn run(
                         .seed
                         .as_ref()
                         .map_or_else(random_seed, |seed| seed.value),
-                    limits: limits(&settings, &agent),
+                    limits: settings.limits(&agent.combined()),
                     success_threshold: settings.success_threshold.value,
                     environments,
                     directory: directory.path().to_owned(),
@@ -122,7 +122,7 @@ pub(in crate::cli) fn run(
             )
             .await
         };
-        interruptible(&cancel, &context.printer, work).await
+        Box::pin(interruptible(&cancel, &context.printer, work)).await
     })
 }
 
@@ -138,10 +138,10 @@ fn show_config(
         Some(_) => Some(Source::find(settings.source.as_ref(), &lookup)?),
         None => Source::find(None, &lookup).ok(),
     };
-    let keys = Keys::new(variables, project, settings);
+    let keys = Keys::new(variables, project, settings.agent_type());
     let agent_type = match job::resolve_model(settings, project, &keys) {
         Ok(model) => Some(model.agent_type),
-        Err(_) => settings.agent.as_ref().map(|agent| agent.value),
+        Err(_) => settings.agent_type(),
     };
     let agent = AgentSettings::new(
         &settings.typed,
@@ -157,23 +157,6 @@ fn show_config(
         context.printer.data(&as_text(&rows))?;
     }
     Ok(ExitCode::Success)
-}
-
-fn limits(settings: &EvalSettings, agent: &AgentSettings) -> Limits {
-    let agent = agent.combined();
-    let defaults = Limits::default();
-    let seconds = |seconds: Option<f64>, default: Duration| {
-        seconds.map_or(default, |seconds| {
-            Duration::try_from_secs_f64(seconds).unwrap_or(default)
-        })
-    };
-    Limits {
-        rollout_timeout: settings.rollout_timeout.as_ref().map(|time| time.value),
-        phase_timeout: settings.phase_timeout.value,
-        tool_timeout: seconds(agent.tool_timeout_seconds, defaults.tool_timeout),
-        model_timeout: seconds(agent.model_timeout_seconds, defaults.model_timeout),
-        rollout_tokens: settings.rollout_tokens.as_ref().map(|tokens| tokens.value),
-    }
 }
 
 /// Small enough to be exact in every reader's JSON.

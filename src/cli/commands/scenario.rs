@@ -1,7 +1,7 @@
 //! `hud scenario`: drives the scenarios of an environment by hand, each time in a fresh copy.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,16 +10,19 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::{AnswerArgs, GradeArgs, ListArgs, ScenarioCommand, SetupArgs, TargetArgs};
-use crate::cli::context::Context;
+use crate::cli::context::{Context, runtime};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::{Failure, OrUsage};
 use crate::cli::interrupt::interruptible;
+use crate::cli::job::{self, Keys};
 use crate::cli::scenario_text;
+use crate::cli::settings::ProjectSettings;
 use crate::cli::target::{self, Chosen, Target};
 use crate::environment::{
     Description, EnvironmentError, EnvironmentOptions, Environments, Prompt, Session,
     SessionOptions,
 };
+use crate::eval::Judge;
 use crate::event::{Evaluation, Phase};
 use crate::task::EnvironmentSpec;
 use crate::util::{fs, time};
@@ -38,7 +41,7 @@ pub(in crate::cli) fn run(
 }
 
 fn list(args: &ListArgs, context: &Context<'_>) -> Result<ExitCode, Failure> {
-    drive(&args.target, context, async |driver, target| {
+    drive(&args.target, None, context, async |driver, target| {
         for spec in target.environments() {
             let description = driver.describe(spec).await?;
             for scenario in &description.scenarios {
@@ -61,7 +64,7 @@ fn list(args: &ListArgs, context: &Context<'_>) -> Result<ExitCode, Failure> {
 
 fn setup(args: &SetupArgs, context: &Context<'_>) -> Result<ExitCode, Failure> {
     let typed = arguments(args.args.as_deref())?;
-    drive(&args.target, context, async |driver, target| {
+    drive(&args.target, None, context, async |driver, target| {
         let chosen = target.choose(&args.name, typed)?;
         let prompt = driver
             .in_copy(&chosen, async |session| {
@@ -81,7 +84,8 @@ fn setup(args: &SetupArgs, context: &Context<'_>) -> Result<ExitCode, Failure> {
 fn grade(args: &GradeArgs, shows_prompt: bool, context: &Context<'_>) -> Result<ExitCode, Failure> {
     let typed = arguments(args.args.as_deref())?;
     let answer = answer(&args.answer)?;
-    drive(&args.target, context, async |driver, target| {
+    let judge = args.judge_model.as_deref();
+    drive(&args.target, judge, context, async |driver, target| {
         let chosen = target.choose(&args.name, typed)?;
         let evaluation = driver
             .in_copy(&chosen, async |session| {
@@ -129,22 +133,31 @@ fn answer(args: &AnswerArgs) -> Result<String, Failure> {
 /// Reads the target, runs `work` on it with a pool of environments, and closes whatever was started.
 fn drive(
     args: &TargetArgs,
+    judge_model: Option<&str>,
     context: &Context<'_>,
     work: impl AsyncFnOnce(&Driver<'_>, &Target) -> Result<ExitCode, Failure>,
 ) -> Result<ExitCode, Failure> {
     let variables = context.variables()?;
-    let target = target::read(args.source.as_deref(), &|name| variables.value(name))?;
+    let lookup = |name: &str| variables.value(name);
+    let target = target::read(args.source.as_deref(), &lookup)?;
+    let project = ProjectSettings::read(Path::new("."), &lookup)?;
+    let keys = Keys::new(&variables, &project, None);
+    let in_file = project.eval().text("judge_model");
+    let judge_model = judge_model.or(in_file.as_ref().map(|model| model.value.as_str()));
+    let gateway = project.eval().switch("gateway").is_some_and(|on| on.value);
+    let judge = job::judge(judge_model, gateway, &keys)?;
+    let python = args.python.clone().or(project
+        .eval()
+        .text("python")
+        .map(|python| PathBuf::from(python.value)));
     let logs = tempfile::TempDir::with_prefix("hud-logs-")?;
-    let options = context.environment_options(
-        &variables,
-        args.python.clone(),
-        logs.path().to_owned(),
-        args.timeout.0,
-    )?;
-    context.runtime()?.block_on(async {
+    let options =
+        context.environment_options(&variables, python, logs.path().to_owned(), args.timeout.0)?;
+    runtime()?.block_on(async {
         let driver = Driver {
             environments: Arc::new(Environments::new(options.clone())?),
             options: &options,
+            judge,
             context,
             log: logs.path().join("copy.log"),
             timeout: args.timeout.0,
@@ -166,6 +179,7 @@ fn drive(
 struct Driver<'a> {
     environments: Arc<Environments>,
     options: &'a EnvironmentOptions,
+    judge: Arc<Judge>,
     context: &'a Context<'a>,
     /// What the copy prints.
     log: PathBuf,
@@ -191,7 +205,7 @@ impl Driver<'_> {
             trace_id: uuid::Uuid::new_v4().simple().to_string(),
             seed: None,
             log: self.log.clone(),
-            sampler: None,
+            sampler: Some(self.judge.sampler()),
             on_log: None,
         };
         let session = self

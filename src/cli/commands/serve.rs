@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::{ServeCommand, ServeMcpArgs};
-use crate::cli::context::Context;
+use crate::cli::context::{Context, runtime};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::interruptible;
@@ -67,7 +67,7 @@ fn mcp(args: &ServeMcpArgs, context: &Context<'_>) -> Result<ExitCode, Failure> 
         token: key.as_deref().map(Token::new),
         limits: SessionLimits::default(),
     };
-    context.runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let stop = CancellationToken::new();
         let work = async {
             let environments = Arc::new(Environments::new(options)?);

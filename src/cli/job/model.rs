@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::agent::ModelResolver;
 use crate::agent::provider::{self, AgentType, ModelChoice, MultiResolver, Resolved};
+use crate::agent::{LoopSettings, ModelResolver};
 use crate::cli::failure::{Failure, OrUsage};
 use crate::cli::settings::{EvalSettings, ProjectSettings};
 use crate::config::{Origin, Variables, env_vars};
 use crate::eval::Judge;
-use crate::util::backoff::Backoff;
 
 /// Variables that hold keys of providers, each of which a section of `hud.toml` may hold as `api_key`.
 const KEYS_IN_SECTIONS: [&str; 3] = [
@@ -26,12 +25,13 @@ pub(in crate::cli) struct Keys {
 }
 
 impl Keys {
+    /// `agent` is the type whose section counts first.
     pub(in crate::cli) fn new(
         variables: &Variables,
         project: &ProjectSettings,
-        settings: &EvalSettings,
+        agent: Option<AgentType>,
     ) -> Self {
-        let agent = settings.agent.as_ref().map(|agent| agent.value.as_str());
+        let agent = agent.map(AgentType::as_str);
         let sections = KEYS_IN_SECTIONS
             .into_iter()
             .filter_map(|name| Some((name, project.api_key(name, agent)?)))
@@ -141,27 +141,20 @@ fn base_url_variable(agent: AgentType) -> Option<&'static str> {
 
 /// The judge. A model that the user named must be usable; one that only a grader names may turn out not to be.
 pub(in crate::cli) fn judge(
-    settings: &EvalSettings,
+    model: Option<&str>,
+    gateway: bool,
     keys: &Keys,
-    retry: Backoff,
 ) -> Result<Arc<Judge>, Failure> {
     let keys = keys.clone();
-    let resolver = MultiResolver::new(
-        Arc::new(move |name: &str| keys.get(name)),
-        settings.gateway.value,
-    );
-    let model = settings
-        .judge_model
-        .as_ref()
-        .map(|model| model.value.clone());
-    if let Some(model) = &model {
+    let resolver = MultiResolver::new(Arc::new(move |name: &str| keys.get(name)), gateway);
+    if let Some(model) = model {
         resolver
             .resolve(model)
             .map_err(|error| Failure::usage(format!("--judge-model {model}: {error}")))?;
     }
     Ok(Arc::new(Judge {
         resolver: Arc::new(resolver),
-        model,
-        retry,
+        model: model.map(str::to_owned),
+        retry: LoopSettings::default().retry,
     }))
 }

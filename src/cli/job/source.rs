@@ -35,16 +35,15 @@ impl Source {
         source: Option<&Setting<PathBuf>>,
         variables: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        let path = match source {
-            Some(source) => source.value.clone(),
-            None => {
-                let found = file::discover(Path::new(".")).map_err(|error| {
+        let path = if let Some(source) = source {
+            source.value.clone()
+        } else {
+            let found = file::discover(Path::new(".")).map_err(|error| {
                     Failure::usage(format!(
                         "{error}\nhint: name a file, as in `hud eval tasks.yaml`, or create an environment with `hud init NAME`"
                     ))
                 })?;
-                found.strip_prefix(".").map(Path::to_owned).unwrap_or(found)
-            }
+            found.strip_prefix(".").map(Path::to_owned).unwrap_or(found)
         };
         let kind = file::kind(&path).map_err(|error| {
             let hint = if looks_hosted(&path) {

@@ -126,6 +126,35 @@ impl EvalSettings {
     }
 }
 
+impl EvalSettings {
+    /// The type of agent that was asked for.
+    pub(in crate::cli) fn agent_type(&self) -> Option<AgentType> {
+        self.agent.as_ref().map(|agent| agent.value)
+    }
+
+    /// The model that judges, when one was named.
+    pub(in crate::cli) fn judge_model(&self) -> Option<&str> {
+        self.judge_model.as_ref().map(|model| model.value.as_str())
+    }
+
+    /// The bounds of each rollout; `agent` holds those that tasks may set too.
+    pub(in crate::cli) fn limits(&self, agent: &AgentConfig) -> Limits {
+        let defaults = Limits::default();
+        let seconds = |seconds: Option<f64>, default: Duration| {
+            seconds.map_or(default, |seconds| {
+                Duration::try_from_secs_f64(seconds).unwrap_or(default)
+            })
+        };
+        Limits {
+            rollout_timeout: self.rollout_timeout.as_ref().map(|time| time.value),
+            phase_timeout: self.phase_timeout.value,
+            tool_timeout: seconds(agent.tool_timeout_seconds, defaults.tool_timeout),
+            model_timeout: seconds(agent.model_timeout_seconds, defaults.model_timeout),
+            rollout_tokens: self.rollout_tokens.as_ref().map(|tokens| tokens.value),
+        }
+    }
+}
+
 fn typed<T>(value: Option<T>) -> Option<Setting<T>> {
     value.map(Setting::flag)
 }
@@ -252,7 +281,7 @@ mod tests {
     /// A row of the table: the value with nothing set, with a line of `[eval]`, and with a flag above that line.
     fn check<T: Debug + PartialEq>(
         get: impl Fn(EvalSettings) -> Option<Setting<T>>,
-        default: Option<T>,
+        default: Option<&T>,
         (line, in_file): (&str, T),
         (flags, typed): (&str, T),
     ) {
@@ -260,7 +289,7 @@ mod tests {
         let value = |flags: &str, toml: &str| {
             get(resolve(flags, toml).unwrap()).map(|setting| setting.value)
         };
-        assert_eq!(value("", ""), default, "default under {line}");
+        assert_eq!(value("", "").as_ref(), default, "default under {line}");
         assert_eq!(value("", &toml), Some(in_file), "{line}");
         assert_eq!(value(flags, &toml), Some(typed), "{flags} over {line}");
     }
@@ -269,7 +298,7 @@ mod tests {
         ($field:ident, $default:expr, $file:expr, $flag:expr) => {
             check(
                 |settings| Option::from(settings.$field),
-                $default,
+                Option::as_ref(&$default),
                 $file,
                 $flag,
             )

@@ -150,38 +150,38 @@ mod tests {
         Overrides::parse(&pairs).map_err(|failure| words(&failure).unwrap())
     }
 
-    fn check(pairs: &[&str], expected: AgentConfig) {
-        assert_eq!(parse(pairs).unwrap().agent, expected, "{pairs:?}");
+    fn check(pairs: &[&str], expected: &AgentConfig) {
+        assert_eq!(parse(pairs).unwrap().agent, *expected, "{pairs:?}");
     }
 
     #[test]
     fn each_key_has_its_type() {
         let none = AgentConfig::default;
-        check(&[], none());
+        check(&[], &none());
         check(
             &["max_steps=3"],
-            AgentConfig {
+            &AgentConfig {
                 max_steps: Some(Steps::AtMost(3)),
                 ..none()
             },
         );
         check(
             &["max_steps=3", "agent.max_steps=-1"],
-            AgentConfig {
+            &AgentConfig {
                 max_steps: Some(Steps::Unlimited),
                 ..none()
             },
         );
         check(
             &["system_prompt=be = brief"],
-            AgentConfig {
+            &AgentConfig {
                 system_prompt: Some("be = brief".to_owned()),
                 ..none()
             },
         );
         check(
             &["allowed_tools=a, b*", r#"disallowed_tools=["c,d"]"#],
-            AgentConfig {
+            &AgentConfig {
                 allowed_tools: Some(vec!["a".to_owned(), "b*".to_owned()]),
                 disallowed_tools: Some(vec!["c,d".to_owned()]),
                 ..none()
@@ -189,7 +189,7 @@ mod tests {
         );
         check(
             &["append_setup_tool=True", "auto_respond=false"],
-            AgentConfig {
+            &AgentConfig {
                 append_setup_output: Some(true),
                 auto_respond: Some(false),
                 ..none()
@@ -201,7 +201,7 @@ mod tests {
                 "tool_timeout_seconds=2",
                 "model_timeout_seconds=3",
             ],
-            AgentConfig {
+            &AgentConfig {
                 timeout_seconds: Some(1.5),
                 tool_timeout_seconds: Some(2.0),
                 model_timeout_seconds: Some(3.0),
@@ -210,7 +210,7 @@ mod tests {
         );
         check(
             &["claude.max_tokens=10", "claude.temperature=0", "top_p=0.9"],
-            AgentConfig {
+            &AgentConfig {
                 max_tokens: Some(10),
                 temperature: Some(0.0),
                 top_p: Some(0.9),

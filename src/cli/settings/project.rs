@@ -73,7 +73,7 @@ impl ProjectSettings {
     }
 
     /// `[eval]`.
-    pub(super) fn eval(&self) -> &Section {
+    pub(in crate::cli) fn eval(&self) -> &Section {
         &self.project.eval
     }
 

@@ -67,16 +67,17 @@ fn positions(tasks: &[Task], ids: &[String]) -> Result<BTreeSet<usize>, Failure>
 /// The first few slugs, for an error.
 fn some_slugs(tasks: &[Task]) -> String {
     const SHOWN: usize = 8;
-    let mut text = tasks
+    let text = tasks
         .iter()
         .take(SHOWN)
         .map(|task| format!("`{}`", task.slug))
         .collect::<Vec<_>>()
         .join(", ");
     if tasks.len() > SHOWN {
-        text.push_str(&format!(" and {} more", tasks.len() - SHOWN));
+        format!("{text} and {} more", tasks.len() - SHOWN)
+    } else {
+        text
     }
-    text
 }
 
 #[cfg(test)]

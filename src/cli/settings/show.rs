@@ -67,9 +67,6 @@ pub(in crate::cli) fn rows(settings: &EvalSettings, agent: &[AgentRow]) -> Vec<R
         overrides: _,
         typed: _,
     } = settings;
-    fn text<T: Display>(value: &T) -> String {
-        value.to_string()
-    }
     let path = |path: &std::path::PathBuf| path.display().to_string();
     let mut rows = vec![
         Row::optional("source", source.as_ref(), path),
@@ -102,6 +99,10 @@ pub(in crate::cli) fn rows(settings: &EvalSettings, agent: &[AgentRow]) -> Vec<R
         origin: row.origin.clone(),
     }));
     rows
+}
+
+fn text<T: Display>(value: &T) -> String {
+    value.to_string()
 }
 
 /// For people: aligned columns.
