@@ -226,6 +226,7 @@ for number in range(COUNT):
     task = initials(company=["HUD", "OpenAI", "Anthropic"][number % 3])
     task.slug = f"t{number}"
     tasks.append(task)
+del task
 '''
 
 
