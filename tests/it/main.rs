@@ -11,6 +11,7 @@
 
 mod cli;
 mod engine;
+mod eval;
 mod interop;
 mod lifecycle;
 mod providers;
