@@ -25,9 +25,7 @@ pub(super) async fn interruptible<T>(
         () = signals.next() => {}
     }
     cancel.cancel();
-    printer.talk(
-        "stopping: what runs is closed, what finished is kept (Ctrl-C again to stop at once)",
-    );
+    printer.talk("stopping: what runs is closed, what finished is kept (Ctrl-C again to stop at once)");
     tokio::select! {
         biased;
         outcome = &mut work => outcome,

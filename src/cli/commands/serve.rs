@@ -118,9 +118,7 @@ async fn over_http(
 
 /// The names of this machine that the address answers to, and those that the user allows.
 fn hosts(args: &ServeMcpArgs) -> Vec<String> {
-    let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
     if !args.host.is_loopback() && !args.host.is_unspecified() {
         hosts.push(args.host.to_string());
     }
