@@ -1,6 +1,7 @@
 //! What every command may need of the world around it.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -96,11 +97,15 @@ impl<'a> Context<'a> {
     }
 }
 
-/// A runtime, for the commands that talk to anything; the others start faster without.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    Ok(tokio::runtime::Builder::new_multi_thread()
+/// Runs `work` on a runtime of its own; commands that need none start faster.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()?)
+        .build()?;
+    let outcome = runtime.block_on(work);
+    // A thread that still reads stdin, or a call that a second Ctrl-C left behind, is not waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// What `-q` and the number of `-v` mean.

@@ -64,6 +64,7 @@ pub fn run(invocation: &Invocation<'_>) -> ExitCode {
         Command::Eval(args) => commands::eval::run(&args, cli.global, &mut context),
         Command::Init(args) => commands::init::run(&args, &context.printer),
         Command::Scenario(args) => commands::scenario::run(&args.command, &context),
+        Command::Serve(args) => commands::serve::run(&args.command, &context),
         Command::Set(args) => {
             commands::set::run(&args, context.home().as_deref(), &context.printer)
         }

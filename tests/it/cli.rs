@@ -457,3 +457,45 @@ fn help_is_data_and_a_slip_is_not() {
     );
     Test::new().args(["--version"]).run().code(0);
 }
+
+#[test]
+fn a_served_environment_is_evaluated_over_http_and_stdio() {
+    let server = quiz("serve mcp env.py --port 0").spawn();
+    server.wait_for_stdout("/mcp\n");
+    let url = server.stdout_so_far().trim().to_owned();
+    let hud = env!("CARGO_BIN_EXE_hud");
+    for env in [
+        format!("{{url: {url}}}"),
+        format!("{{command: [{hud}, serve, mcp, env.py, --stdio, --quiet]}}"),
+    ] {
+        let tasks = TASKS.replace("env: env.py", &format!("env: {env}"));
+        let output = quiz("eval -m oracle --json")
+            .file("tasks.yaml", tasks)
+            .run()
+            .code(0);
+        let lines = output.json_lines();
+        assert_eq!(summary(&lines)["mean_reward"], 0.5, "{env}");
+    }
+    let output =
+        quiz("scenario run initials --answer JR --json --args {\"company\":\"HUD\"} --env")
+            .args([&url])
+            .run()
+            .code(0);
+    let grade: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(grade["reward"], 1.0);
+
+    server.signal(Signal::INT);
+    server.wait().code(0);
+}
+
+#[test]
+fn a_port_that_is_taken_is_a_mistake_in_the_command() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let output = quiz(&format!("serve mcp --port {port}")).run().code(2);
+    assert!(
+        output.stderr.contains("hint: choose another port"),
+        "{}",
+        output.stderr
+    );
+}

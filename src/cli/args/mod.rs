@@ -5,6 +5,7 @@ mod eval;
 mod init;
 mod man;
 mod scenario;
+mod serve;
 mod set;
 mod values;
 
@@ -17,6 +18,7 @@ pub(super) use man::ManArgs;
 pub(super) use scenario::{
     AnswerArgs, GradeArgs, ListArgs, ScenarioArgs, ScenarioCommand, SetupArgs, TargetArgs,
 };
+pub(super) use serve::{ServeArgs, ServeCommand, ServeMcpArgs};
 pub(super) use set::SetArgs;
 pub(super) use values::{KeyValue, Seconds};
 
@@ -87,6 +89,8 @@ pub(in crate::cli) enum Command {
     /// Drive the scenarios of an environment by hand
     #[command(visible_alias = "task")]
     Scenario(ScenarioArgs),
+    /// Serve an environment to clients of other programs
+    Serve(ServeArgs),
     /// Save keys and settings in ~/.hud/.env
     Set(SetArgs),
     /// Print the completion script of a shell

@@ -5,4 +5,5 @@ pub(super) mod eval;
 pub(super) mod init;
 pub(super) mod man;
 pub(super) mod scenario;
+pub(super) mod serve;
 pub(super) mod set;
