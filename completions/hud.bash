@@ -495,7 +495,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__serve__subcmd__mcp)
-            opts="-p -v -q -h --host --port --stdio --allow-host --api-key --max-sessions --idle-timeout --logs --python --verbose --very-verbose --quiet --help"
+            opts="-p -v -q -h --stdio --host --port --api-key --allowed-host --python --max-sessions --idle-timeout --logs --verbose --very-verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -513,11 +513,15 @@ _hud() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --allow-host)
+                --api-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --api-key)
+                --allowed-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --python)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -530,10 +534,6 @@ _hud() {
                     return 0
                     ;;
                 --logs)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --python)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

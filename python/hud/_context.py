@@ -176,7 +176,9 @@ class Context:
             convert = response_type
         if schema.get("type") != "object":
             schema = {"type": "object", "properties": {"value": schema}, "required": ["value"]}
-        answer = Elicited(await self._peer.request("elicitation/create", {"message": message, "requestedSchema": schema}))
+        answer = Elicited(
+            await self._peer.request("elicitation/create", {"message": message, "requestedSchema": schema})
+        )
         if convert is not None and answer.action == "accept" and answer.content is not None:
             content = answer.content
             answer.content = {"value": coerce(content["value"] if set(content) == {"value"} else content, convert)}

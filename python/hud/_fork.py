@@ -8,8 +8,6 @@ its state, and no thread, because a fork would lose it.
 from __future__ import annotations
 
 import contextlib
-import errno
-import json
 import os
 import select
 import signal
@@ -17,17 +15,17 @@ import socket
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from hud import _copy
+from hud._channels import Control, Greeting
 from hud._interrupt import SIGNALS
 from hud._jsonable import line
 from hud.environment import Environment
 
 _BACKLOG = 1024
-_HELLO_SECONDS = 5.0
-_HELLO_BYTES = 4 * 1024 * 1024
 # After the Rust process has died nobody waits for a cleanup any more; after a `close` somebody does.
 _ORPHAN_SECONDS = 1.0
 _CLOSE_SECONDS = 6.0
@@ -41,74 +39,6 @@ class Living:
         self.trace_id = trace_id
         self.tmpdir = tmpdir
         self.kill_at: float | None = None
-
-
-class Greeting:
-    """A connection whose first line is still arriving."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self.received = bytearray()
-        self.expires = time.monotonic() + _HELLO_SECONDS
-
-    def read(self) -> dict[str, Any] | None:
-        """The first line, once it is complete; takes not one byte more. Raises ValueError, OSError."""
-        while True:
-            try:
-                seen = self.connection.recv(65536, socket.MSG_PEEK)
-            except BlockingIOError:
-                return None
-            if not seen:
-                raise OSError(errno.ECONNRESET, "closed before its first line")
-            end = seen.find(b"\n")
-            self.received += self.connection.recv(len(seen) if end < 0 else end + 1)
-            if end >= 0:
-                hello = json.loads(self.received)
-                if not isinstance(hello, dict) or hello.get("hud") != 1:
-                    raise ValueError('the first line must be {"hud":1, …}')
-                return hello
-            if len(self.received) > _HELLO_BYTES:
-                raise ValueError("the first line is too long")
-
-
-class Control:
-    """The control channel to the Rust process: JSON lines over the original stdin and stdout."""
-
-    def __init__(self, read_fd: int, write_fd: int) -> None:
-        self.read_fd = read_fd
-        self._write_fd = write_fd
-        self._received = b""
-
-    def write(self, message: dict[str, Any]) -> None:
-        """Write one line; a reader that is gone is noticed when reading."""
-        data = memoryview(line(message))
-        try:
-            while data:
-                data = data[os.write(self._write_fd, data) :]
-        except OSError:
-            pass
-
-    def read(self) -> list[dict[str, Any]] | None:
-        """The complete lines that have arrived, or None at the end of the channel."""
-        data = os.read(self.read_fd, 65536)
-        if not data:
-            return None
-        *lines, self._received = (self._received + data).split(b"\n")
-        messages = []
-        for text in lines:
-            try:
-                message = json.loads(text)
-            except ValueError:
-                print(f"hud: not a line of the control channel: {text[:200]!r}", file=sys.stderr)
-                continue
-            if isinstance(message, dict):
-                messages.append(message)
-        return messages
-
-    def close(self) -> None:
-        """Let go of the channel, in a child."""
-        os.close(self.read_fd)
-        os.close(self._write_fd)
 
 
 class Base:
@@ -141,6 +71,8 @@ class Base:
 
     def run(self) -> None:
         """Work until the control channel ends, then end every copy."""
+        # `_isolation` has already decided about the threads that Python 3.12 and later warn of.
+        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
         signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._stop)

@@ -46,10 +46,7 @@ def may_interrupt(filename: str) -> bool:
 def is_readable(filename: str) -> bool:
     """True when a frame of this file belongs in an error message for the author."""
     return not (
-        filename.startswith(_PACKAGE)
-        or is_stdlib(filename)
-        or is_installed(filename)
-        or filename == "<string>"
+        filename.startswith(_PACKAGE) or is_stdlib(filename) or is_installed(filename) or filename == "<string>"
     )
 
 

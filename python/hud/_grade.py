@@ -90,7 +90,9 @@ def grade_of(value: Any, *, template: bool = False) -> Grade:
         key = "score" if template or "reward" not in data else "reward"
         if not _is_number(data.get(key)):
             wanted = "'score'" if template else "'reward'"
-            raise ScenarioError(f"graded with a dict without a numeric {wanted} (keys: {', '.join(map(str, data)) or 'none'})")
+            raise ScenarioError(
+                f"graded with a dict without a numeric {wanted} (keys: {', '.join(map(str, data)) or 'none'})"
+            )
         reward = data.pop(key)
         return _complete(float(reward), data)
     if hasattr(value, "reward") and _is_number(value.reward):

@@ -1,5 +1,6 @@
-"""Stops user code from a signal handler: at the deadline (SIGUSR1), when one call is overdue (SIGUSR2) and at the end (SIGTERM).
+"""Stops user code from a signal handler.
 
+The signals are SIGUSR1 at the deadline, SIGUSR2 when one call is overdue, and SIGTERM at the end.
 A synchronous tool blocks the event loop, so only a signal handler can reach it: it raises `Deadline`
 in the interrupted frame. That is safe only inside user code. The handler walks the stack from the
 innermost frame outwards; code of this package or of asyncio that user code has called gets a moment
@@ -15,6 +16,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
 from asyncio import events
 from collections.abc import Callable
@@ -87,7 +89,7 @@ class Interrupts:
 
         A tool that reports in a tight loop is nearly always inside of our code when it gets asked.
         """
-        if self._owed:
+        if self._owed and threading.current_thread() is threading.main_thread():
             self._raise()
 
     def _deadline_in_loop(self) -> None:
@@ -95,7 +97,23 @@ class Interrupts:
         self._owed = False
         if self._closing_since is None:
             signal.setitimer(signal.ITIMER_REAL, 0)
+        self._stop_threads()
         self._deadline(interrupted)
+
+    def _stop_threads(self) -> None:
+        """Raise in the functions that tools have running in `asyncio.to_thread`.
+
+        Cancelling such a tool only stops the waiting. Threads that user code started by itself are left
+        alone: they may be services that grading needs.
+        """
+        executor = getattr(self._loop, "_default_executor", None)
+        frames = sys._current_frames()
+        for thread in getattr(executor, "_threads", ()):
+            frame = frames.get(thread.ident)
+            while frame is not None and not may_interrupt(frame.f_code.co_filename):
+                frame = frame.f_back
+            if frame is not None:  # An idle thread would take the exception for its own end.
+                _raise_in(thread.ident)
 
     def _on_terminate(self, _: int, __: FrameType | None) -> None:
         if self._closing_since is None:
@@ -167,6 +185,16 @@ def _who_runs(frame: FrameType | None) -> int:
             called_by_user = True
         frame = frame.f_back
     return _IDLE
+
+
+def _raise_in(thread: int) -> None:
+    """Raise Deadline in another thread as soon as it executes Python code again."""
+    try:
+        import ctypes
+
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Deadline))
+    except (ImportError, AttributeError):
+        pass  # An interpreter without ctypes or without the C API; the thread runs on.
 
 
 def _give_up() -> None:

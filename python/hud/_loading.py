@@ -152,7 +152,9 @@ def find_environment(module: ModuleType, attr: str | None, tasks: list[Task], pa
         return distinct[0]
     if distinct:
         names = ", ".join(f"{name} ({value.name})" for name, value in found.items())
-        raise LoadError(f"{path} has several environments: {names}", hint=f"name one, e.g. {path.name}:{next(iter(found))}")
+        raise LoadError(
+            f"{path} has several environments: {names}", hint=f"name one, e.g. {path.name}:{next(iter(found))}"
+        )
     of_tasks = _distinct(task.environment for task in tasks if task.environment is not None)
     if len(of_tasks) == 1:
         return of_tasks[0]
@@ -176,7 +178,9 @@ def find_tasks(module: ModuleType) -> list[tuple[str, Task]]:
         found = list(_tasks_in("tasks", listed))
         others = len(listed) - len(found)
         if others:
-            wrong = next(v for v in (listed.values() if isinstance(listed, dict) else listed) if not isinstance(v, Task))
+            wrong = next(
+                v for v in (listed.values() if isinstance(listed, dict) else listed) if not isinstance(v, Task)
+            )
             raise LoadError(f"'tasks' contains a {type(wrong).__name__}, not only tasks", kind="TypeError")
         return found
     seen: set[int] = set()

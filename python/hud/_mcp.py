@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
 from hud import _describe, _grade, _results
 from hud._context import Context
-from hud._errors import STOPPED_TOOL, Deadline, RequestError, ScenarioError
+from hud._errors import STOPPED_SCENARIO, STOPPED_TOOL, Deadline, RequestError, ScenarioError
 from hud._frames import ErrorReport
 from hud._jsonable import dumps, line
 from hud._session import PhaseError, Session
@@ -44,6 +45,7 @@ class Server:
         self.environment = environment
         self.trace_id = trace_id
         self.deadline_passed = False
+        self._thread = threading.get_ident()
         self.session: Session | None = None
         self._description = description
         self._wire: Wire | None = None
@@ -54,6 +56,7 @@ class Server:
         self._replies: dict[Any, asyncio.Future[dict[str, Any]]] = {}
         self._next_id = 0
         self._used = False
+        self._closing = False
         self._initialized: asyncio.Task[None] | None = None
         self._scenario_lock = asyncio.Lock()
         self._inline: dict[str, Callable[[Params], Any]] = {
@@ -87,6 +90,8 @@ class Server:
             self._send_error(None, RequestError(-32600, "a message must be an object"))
         elif "method" not in message:
             self._reply_arrived(message)
+        elif not isinstance(message.get("params") or {}, dict):
+            self._send_error(message.get("id"), RequestError(INVALID_PARAMS, "params must be an object"))
         elif "id" not in message:
             self._notified(message["method"], message.get("params") or {})
         else:
@@ -108,7 +113,9 @@ class Server:
         task = asyncio.get_running_loop().create_task(self._serve(request, handler, params))
         self._requests[request] = task
 
-    async def _serve(self, request: Any, handler: Callable[[Params, Any], Awaitable[dict[str, Any]]], params: Params) -> None:
+    async def _serve(
+        self, request: Any, handler: Callable[[Params, Any], Awaitable[dict[str, Any]]], params: Params
+    ) -> None:
         try:
             self._send_result(request, await handler(params, request))
         except RequestError as error:
@@ -156,9 +163,14 @@ class Server:
     # -- to the client ----------------------------------------------------------------------------
 
     def notify(self, method: str, params: dict[str, Any]) -> None:
-        """Send a notification."""
-        if self._wire is not None:
-            self._wire.send({"jsonrpc": "2.0", "method": method, "params": params})
+        """Send a notification; tools may do so from threads of their own."""
+        if self._wire is None:
+            return
+        message = {"jsonrpc": "2.0", "method": method, "params": params}
+        if threading.get_ident() == self._thread:
+            self._wire.send(message)
+        else:
+            self._wire.send_from_thread(message)
 
     def checkpoint(self) -> None:
         """Called at the end of what user code asks of this object; replaced by the copy's own."""
@@ -225,6 +237,11 @@ class Server:
             self._initialized = asyncio.get_running_loop().create_task(self.environment.run_initialize())
         try:
             await asyncio.shield(self._initialized)
+        except asyncio.CancelledError:
+            if not self._initialized.cancelled():
+                raise
+            data = {"hud": {"kind": "initialize"}}
+            raise RequestError(SERVER_ERROR, STOPPED_SCENARIO, data) from None
         except (Exception, Deadline, SystemExit) as error:
             report = ErrorReport(error)
             print(report.trace, file=sys.stderr, end="")
@@ -240,9 +257,14 @@ class Server:
                 task.cancel()
         if self.session is not None:
             self.session.interrupt(interrupted)
+        if self._initialized is not None and self._initialized is not interrupted:
+            self._initialized.cancel()
 
     async def close(self) -> None:
         """End everything: requests, then the scenario's generator, then the @env.shutdown hooks."""
+        self._closing = True
+        if self._initialized is not None:
+            self._initialized.cancel()
         for reply in self._replies.values():
             if not reply.done():
                 reply.set_exception(ConnectionError("the client is gone"))
@@ -296,9 +318,11 @@ class Server:
         except Deadline:
             return _results.error(STOPPED_TOOL)
         except asyncio.CancelledError:
-            if request in self._cancelled or task not in self._tools_stopped:
+            if request in self._cancelled or self._closing:
                 raise
-            return _results.error(STOPPED_TOOL)
+            # Nobody stopped it: the tool awaited something that it had cancelled itself.
+            own = f"Error calling tool '{name}': it was cancelled"
+            return _results.error(STOPPED_TOOL if task in self._tools_stopped else own)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             report = ErrorReport(error)
             print(report.trace, file=sys.stderr, end="")
@@ -338,7 +362,9 @@ class Server:
             try:
                 session = Session(scenario, arguments)
             except TypeError as error:
-                data = {"hud": {"kind": "setup", "exception": "TypeError", "file": None, "line": None, "trace": str(error)}}
+                data = {
+                    "hud": {"kind": "setup", "exception": "TypeError", "file": None, "line": None, "trace": str(error)}
+                }
                 raise RequestError(INVALID_PARAMS, str(error), data) from None
             await self._end_session()
             self.session = session

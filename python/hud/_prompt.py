@@ -63,7 +63,9 @@ def _contents(content: Any, where: str) -> list[dict[str, Any]]:
         return [block]
     if isinstance(content, (int, float)):
         return [_results.text(str(content))]
-    shown = f"a dict with the keys {', '.join(map(repr, content))}" if isinstance(content, dict) else type(content).__name__
+    shown = (
+        f"a dict with the keys {', '.join(map(repr, content))}" if isinstance(content, dict) else type(content).__name__
+    )
     raise TypeError(f"{where} is {shown}; {_FORMS}")
 
 

@@ -120,7 +120,9 @@ def _ready_made(value: Any) -> dict[str, Any] | None:
     if hasattr(value, "to_content_blocks"):
         blocks = [block(item) for item in value.to_content_blocks()]
         return {"content": [item for item in blocks if item], "isError": bool(getattr(value, "error", None))}
-    if isinstance(getattr(value, "content", None), list) and (hasattr(value, "isError") or hasattr(value, "structured_content")):
+    if isinstance(getattr(value, "content", None), list) and (
+        hasattr(value, "isError") or hasattr(value, "structured_content")
+    ):
         structured = getattr(value, "structuredContent", getattr(value, "structured_content", None))
         result: dict[str, Any] = {
             "content": [block(item) or text(_as_text(item)) for item in value.content],

@@ -41,7 +41,9 @@ ARRAYS = (list, abc.Sequence, abc.MutableSequence, abc.Iterable, abc.Collection,
 SETS = (set, frozenset, abc.Set, abc.MutableSet)
 MAPPINGS = (dict, abc.Mapping, abc.MutableMapping)
 NAMED_WRAPPERS = tuple(
-    getattr(typing, name) for name in ("Required", "NotRequired", "ReadOnly", "Final", "ClassVar") if hasattr(typing, name)
+    getattr(typing, name)
+    for name in ("Required", "NotRequired", "ReadOnly", "Final", "ClassVar")
+    if hasattr(typing, name)
 )
 
 
@@ -70,7 +72,9 @@ def unwrap(annotation: Any) -> tuple[Any, list[Any]]:
         elif type(annotation).__name__ == "TypeAliasType":
             annotation = annotation.__value__
         elif isinstance(annotation, TypeVar):
-            annotation = annotation.__bound__ or (Union[annotation.__constraints__] if annotation.__constraints__ else Any)
+            annotation = annotation.__bound__ or (
+                Union[annotation.__constraints__] if annotation.__constraints__ else Any
+            )
         else:
             return annotation, extras
 
@@ -98,7 +102,11 @@ def is_namedtuple(annotation: Any) -> bool:
 
 def is_model(annotation: Any) -> bool:
     """True for pydantic models and for the records of `hud.types`, which look like them."""
-    return isinstance(annotation, type) and hasattr(annotation, "model_json_schema") and hasattr(annotation, "model_validate")
+    return (
+        isinstance(annotation, type)
+        and hasattr(annotation, "model_json_schema")
+        and hasattr(annotation, "model_validate")
+    )
 
 
 def needs_pydantic(annotation: Any) -> bool:
@@ -115,7 +123,9 @@ def needs_pydantic(annotation: Any) -> bool:
         return hasattr(annotation, "__pydantic_core_schema__") or (
             hasattr(annotation, "__get_pydantic_core_schema__") and not is_model(annotation)
         )
-    return any(needs_pydantic(part) for part in typing.get_args(annotation) if typing.get_origin(annotation) is not Literal)
+    return any(
+        needs_pydantic(part) for part in typing.get_args(annotation) if typing.get_origin(annotation) is not Literal
+    )
 
 
 def _is_pydantic_object(extra: Any) -> bool:
@@ -250,7 +260,9 @@ class SchemaBuilder:
     def _typed_dict(self, kind: Any) -> Schema:
         hints = typing.get_type_hints(kind, include_extras=True)
         required = required_keys(kind, hints)
-        return self._object({key: self.of(hint) for key, hint in hints.items()}, [key for key in hints if key in required])
+        return self._object(
+            {key: self.of(hint) for key, hint in hints.items()}, [key for key in hints if key in required]
+        )
 
     def _named_tuple(self, kind: Any) -> Schema:
         hints = typing.get_type_hints(kind, include_extras=True)

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from hud import _grade, _prompt
+from hud._context import Context, current_peer
 from hud._errors import STOPPED_SCENARIO, Deadline, ScenarioError
 from hud._frames import ErrorReport
 from hud._scenario import Scenario
@@ -131,7 +132,7 @@ class Session:
     async def _drive(self) -> None:
         generator: AsyncGenerator[Any, Any] | None = None
         try:
-            generator = self.scenario.signature.call(self._arguments)
+            generator = self.scenario.signature.call(self._arguments, Context(current_peer()))
             await self._advance(generator, None)
             self._waiting = asyncio.get_running_loop().create_future()
             if await self._waiting:

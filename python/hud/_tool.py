@@ -48,7 +48,9 @@ class Tool:
         meta: dict[str, Any] | None = None,
     ) -> None:
         self.function = function
-        self.name = name or getattr(function, "name", None) or getattr(function, "__name__", None) or type(function).__name__
+        self.name = (
+            name or getattr(function, "name", None) or getattr(function, "__name__", None) or type(function).__name__
+        )
         if self.name == "<lambda>":
             raise ValueError("a tool made of a lambda needs a name: env.tool(name='…')")
         self.title = title

@@ -46,6 +46,10 @@ class Wire:
         """Send a value; what the socket does not take now follows when it can."""
         self.send_line(line(value))
 
+    def send_from_thread(self, value: Any) -> None:
+        """Have the loop's thread send a value, after what it is sending now."""
+        self._loop.call_soon_threadsafe(self.send, value)
+
     def send_line(self, data: bytes) -> None:
         """Send an encoded line."""
         if not self.open:
@@ -110,7 +114,9 @@ class Wire:
             start, end = end + 1, data.find(b"\n", end + 1)
         self._incoming += data[start:]
         if len(self._incoming) > MAX_LINE:
-            self.send({"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": f"line over {MAX_LINE} bytes"}})
+            self.send(
+                {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": f"line over {MAX_LINE} bytes"}}
+            )
             self._lost()
 
     def _line(self, text: bytes) -> None:

@@ -54,9 +54,7 @@ class ToolList(list[ToolInfo]):
 class Environment:
     """Tools, scenarios, resources and prompts under one name."""
 
-    def __init__(
-        self, name: str = "environment", instructions: str | None = None, version: str = "0.0.1"
-    ) -> None:
+    def __init__(self, name: str = "environment", instructions: str | None = None, version: str = "0.0.1") -> None:
         self.name = normalize_name(name)
         self.instructions = instructions
         self.version = version
@@ -206,7 +204,15 @@ class Environment:
 
         return decorate
 
-    def prompt(self, name_or_function: Any = None, /, *, name: str | None = None, title: str | None = None, description: str | None = None) -> Any:
+    def prompt(
+        self,
+        name_or_function: Any = None,
+        /,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+    ) -> Any:
         """Declare a function as an MCP prompt, in the three spellings of `tool`."""
 
         def decorate(function: F) -> F:

@@ -50,9 +50,9 @@ def _take_stdio() -> tuple[int, int]:
 
 
 def _base(options: argparse.Namespace) -> int:
-    from hud import _fork, _isolation
+    from hud import _channels, _fork, _isolation
 
-    control = _fork.Control(*_take_stdio())
+    control = _channels.Control(*_take_stdio())
     # Spawned copies get the environment of the start: importing may change os.environ.
     environ = dict(os.environ)
     try:

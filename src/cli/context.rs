@@ -99,6 +99,7 @@ impl<'a> Context<'a> {
 
 /// Runs `work` on a runtime of its own; commands that need none start faster.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    allow_many_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -106,6 +107,20 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
     // A thread that still reads stdin, or a call that a second Ctrl-C left behind, is not waited for.
     runtime.shutdown_background();
     outcome
+}
+
+/// A rollout holds a socket to its copy and one to its model; the usual soft limit of 1024 would be in the way of 500 at once.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Raising the soft limit to the hard one is always allowed; where it is not, the limit stays as it is.
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
 }
 
 /// What `-q` and the number of `-v` mean.

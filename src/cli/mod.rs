@@ -21,6 +21,7 @@ mod job;
 mod logging;
 mod run;
 mod scenario_text;
+mod secrets;
 mod settings;
 mod target;
 

@@ -13,7 +13,7 @@ use super::args::{Cli, Command};
 use super::context::{Context, options};
 use super::exit_code::ExitCode;
 use super::failure::{Failure, words};
-use super::{CHILD_COMMAND, child, commands};
+use super::{CHILD_COMMAND, child, commands, secrets};
 
 /// Everything that the program depends on: it is a function of this and of the file system.
 pub struct Invocation<'a> {
@@ -39,14 +39,7 @@ pub fn main() -> std::process::ExitCode {
     }
     run(&Invocation {
         arguments,
-        environment: &|| {
-            std::env::vars_os()
-                .filter_map(|(name, value)| {
-                    // A variable that is not UTF-8 is none of ours.
-                    Some((name.into_string().ok()?, value.into_string().ok()?))
-                })
-                .collect()
-        },
+        environment: &secrets::environment,
         printer: &printer,
         program: std::env::current_exe().ok(),
     })

@@ -24,6 +24,8 @@ pub const XAI_API_KEY: &str = "XAI_API_KEY";
 pub const HUD_NO_PROGRESS: &str = "HUD_NO_PROGRESS";
 /// Turns colours off when it is set and not empty (<https://no-color.org>).
 pub const NO_COLOR: &str = "NO_COLOR";
+/// The token that clients of `hud serve` must send.
+pub const HUD_SERVE_KEY: &str = "HUD_SERVE_KEY";
 /// Makes a test that cannot run here (no docker, no Python hud) fail instead of being skipped.
 pub const HUD_TEST_REQUIRE: &str = "HUD_TEST_REQUIRE";
 /// The virtual environment whose Python runs environments, when the project has no `.venv`.
@@ -80,6 +82,11 @@ pub const VARIABLES: &[Variable] = &[
         "the HUD gateway",
         Some("https://inference.hud.ai"),
     ),
+    variable(
+        HUD_SERVE_KEY,
+        "the token that clients of `hud serve` must send",
+        None,
+    ),
     variable(HUD_NO_PROGRESS, "no progress bars, when not empty", None),
     variable(NO_COLOR, "no colours, when not empty", None),
     variable(
@@ -97,6 +104,7 @@ pub const VARIABLES: &[Variable] = &[
 /// Keys of providers and of HUD. No worker, command or container gets them unless a task or a scenario names them.
 pub const SECRET_VARS: &[&str] = &[
     HUD_API_KEY,
+    HUD_SERVE_KEY,
     ANTHROPIC_API_KEY,
     "ANTHROPIC_AUTH_TOKEN",
     OPENAI_API_KEY,
@@ -141,7 +149,7 @@ mod tests {
     #[test]
     fn every_key_in_the_table_is_kept_from_children() {
         for variable in VARIABLES {
-            let is_key = variable.name.ends_with("_API_KEY");
+            let is_key = variable.name.ends_with("_KEY");
             assert_eq!(
                 SECRET_VARS.contains(&variable.name),
                 is_key,

@@ -130,6 +130,30 @@ impl McpServer {
         )
     }
 
+    /// Serves the app on `listener` until `stop` fires; running answers then have two seconds to finish.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub async fn serve_http(
+        &self,
+        listener: tokio::net::TcpListener,
+        stop: CancellationToken,
+    ) -> std::io::Result<()> {
+        let stopped = stop.clone();
+        let serving = axum::serve(listener, self.app())
+            .with_graceful_shutdown(async move { stopped.cancelled().await });
+        let grace = async {
+            stop.cancelled().await;
+            // Event streams of idle clients never finish by themselves.
+            self.cancel.cancel();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        };
+        tokio::select! {
+            outcome = serving => outcome,
+            () = grace => Ok(()),
+        }
+    }
+
     /// Serves one client over a byte stream until it leaves or `stop` fires.
     ///
     /// # Errors

@@ -213,15 +213,15 @@ class Worker:
         assert self.first["type"] == "ready", self.first
         return self.first["describe"]
 
-    def connect(
-        self, *, answers: dict[str, Any] | None = None, initialize: bool = True, **hello: Any
-    ) -> Client:
+    def connect(self, *, answers: dict[str, Any] | None = None, initialize: bool = True, **hello: Any) -> Client:
         """A new copy. Its prints go to `copy.log_path(trace)` unless `log` says otherwise."""
         assert self.first["type"] == "ready", self.first
         self._number += 1
         trace = hello.setdefault("trace_id", f"trace-{self._number}")
         hello.setdefault("log", str(self.log_path(trace)))
-        client = Client(self.socket, {"hud": 1, "seed": None, "env": {}, "workdir": None, "cwd": None, **hello}, answers)
+        client = Client(
+            self.socket, {"hud": 1, "seed": None, "env": {}, "workdir": None, "cwd": None, **hello}, answers
+        )
         self._clients.append(client)
         if initialize and client.pid:
             client.initialize()

@@ -88,7 +88,7 @@ class Calling(unittest.IsolatedAsyncioTestCase):
             self.events.append("end")
 
         @self.env.scenario("greet")
-        async def greet(name: str = "you"):  # noqa: ANN202
+        async def greet(name: str = "you"):
             try:
                 answer = yield f"Greet {name}"
                 yield {"reward": 1.0 if answer == f"hello {name}" else 0.0, "info": {"answer": answer}}
@@ -98,7 +98,9 @@ class Calling(unittest.IsolatedAsyncioTestCase):
     async def test_by_name(self) -> None:
         result = await self.env.call_tool("add", a=1)
         self.assertIsInstance(result, MCPToolResult)
-        self.assertEqual((result.content[0].text, result.structuredContent, result.isError), ("3", {"result": 3}, False))
+        self.assertEqual(
+            (result.content[0].text, result.structuredContent, result.isError), ("3", {"result": 3}, False)
+        )
 
     async def test_every_shape_of_a_call_and_its_result(self) -> None:
         mcp = {"content": "3"}
@@ -120,7 +122,10 @@ class Calling(unittest.IsolatedAsyncioTestCase):
                 {"type": "function_call", "call_id": "c3", "name": "add", "arguments": '{"a": 1}'},
                 {"type": "function_call_output", "call_id": "c3", "output": "3"},
             ),
-            ({"functionCall": {"name": "add", "args": {"a": 1}}}, {"functionResponse": {"name": "add", "response": {"result": "3"}}}),
+            (
+                {"functionCall": {"name": "add", "args": {"a": 1}}},
+                {"functionResponse": {"name": "add", "response": {"result": "3"}}},
+            ),
             ({"name": "add", "args": {"a": 1}}, {"functionResponse": {"name": "add", "response": {"result": "3"}}}),
         ):
             with self.subTest(call=call):
@@ -205,9 +210,9 @@ class Calling(unittest.IsolatedAsyncioTestCase):
             ctx.log("to stderr")
             return (await ctx.sample("?")).text
 
-        with contextlib.redirect_stderr(io.StringIO()) as stderr:
-            with self.assertRaisesRegex(hud.ToolError, "only inside a rollout"):
-                await self.env.call_tool("ask")
+        wrong = self.assertRaisesRegex(hud.ToolError, "only inside a rollout")
+        with contextlib.redirect_stderr(io.StringIO()) as stderr, wrong:
+            await self.env.call_tool("ask")
         self.assertEqual(stderr.getvalue(), "info: to stderr\n")
 
 
@@ -216,11 +221,11 @@ class Tasks(unittest.TestCase):
         self.env = Environment("bench")
 
         @self.env.scenario("count")
-        async def count(word: str, letter: str = "r"):  # noqa: ANN202
+        async def count(word: str, letter: str = "r"):
             yield "x"
 
         @self.env.template()
-        async def tally(word: str, n: int = 1):  # noqa: ANN202
+        async def tally(word: str, n: int = 1):
             yield "x"
 
         self.count, self.tally = count, tally
@@ -326,7 +331,7 @@ class Importing(unittest.TestCase):
         env = Environment()
 
         @env.scenario("typed", returns=int)
-        async def typed():  # noqa: ANN202
+        async def typed():
             answer = yield "x"
             yield 1.0 if answer.content == "many" else 0.0
 

@@ -11,7 +11,7 @@ from client import Client, RpcError, Worker, wait_process, wait_until
 
 STOPPED = "stopped at the rollout's deadline"
 
-SOURCE = '''
+SOURCE = """
     import asyncio
     import contextlib
     import os
@@ -86,6 +86,20 @@ SOURCE = '''
         return "never"
 
     @env.tool
+    async def in_thread(ctx: hud.Context) -> str:
+        await asyncio.to_thread(lambda: None)  # Leaves an idle thread behind.
+        await asyncio.to_thread(spin_in_thread)
+        return "never"
+
+    def spin_in_thread():
+        try:
+            say("in thread")
+            while True:
+                state["calls"] += 1
+        finally:
+            say("thread finally")
+
+    @env.tool
     def chatter(ctx: hud.Context) -> str:
         while True:
             ctx.log("x" * 1000)
@@ -109,6 +123,11 @@ SOURCE = '''
             answer = yield "prompt"
             say(f"grading {answer!r}")
             yield reward
+
+    @env.scenario("threaded")
+    async def threaded():
+        yield "prompt"
+        yield await asyncio.to_thread(lambda: 0.75)
 
     @env.scenario("group")
     async def group():
@@ -172,7 +191,7 @@ SOURCE = '''
     async def last():
         await asyncio.sleep(0)
         say("shutdown declared last")
-'''
+"""
 
 SHUTDOWN = ["shutdown declared last", "shutdown declared first"]
 
@@ -322,6 +341,65 @@ class Grading(Notes):
         self.worker.control("deadline", client)
         self.assertEqual(client.finish(request)["content"][0]["text"], STOPPED)
         self.assertEqual(self.notes(), ["initialize", "tool finally"])
+
+    def test_a_function_in_a_thread_stops_too_and_threads_still_work(self) -> None:
+        client = self.worker.connect()
+        client.setup("endings:threaded")
+        request = client.start_call("in_thread")
+        self.wait_note("in thread")
+        self.worker.control("deadline", client)
+        self.assertEqual(client.finish(request)["content"][0]["text"], STOPPED)
+        self.wait_note("thread finally")
+        self.assertEqual(client.grade("endings:threaded")["reward"], 0.75)
+
+    def test_an_interrupted_call_is_not_the_end_of_the_time(self) -> None:
+        client = self.worker.connect()
+        client.setup("endings:plain")
+        for tool in ("sleep", "wait"):
+            request = client.start_call(tool)
+            client.wait_for_log("running")
+            self.worker.control("interrupt", client)
+            self.assertTrue(client.finish(request)["isError"])
+            self.assertEqual(client.text("quick"), "quick")
+        self.assertEqual(client.grade("endings:plain")["reward"], 0.5)
+
+
+class HungInitialize(unittest.TestCase):
+    def test_a_deadline_stops_it(self) -> None:
+        source = """
+            import asyncio
+            import hud
+            env = hud.Environment("x")
+
+            @env.initialize
+            async def never():
+                print("initializing", flush=True)
+                await asyncio.sleep(1000)
+
+            @env.shutdown
+            def end():
+                print("shutdown", flush=True)
+        """
+        with Worker(source) as worker:
+            client = worker.connect(initialize=False)
+            request = client.start("initialize")
+            wait_until(lambda: "initializing" in worker.log_of(client), "the hook")
+            worker.control("deadline", client)
+            with self.assertRaises(RpcError) as caught:
+                client.finish(request)
+            self.assertEqual(
+                (caught.exception.message, caught.exception.hud["kind"]), ("stopped at the deadline", "initialize")
+            )
+            self.assertIn("shutdown", worker.end(client))
+
+    def test_a_failing_hook_is_an_error_with_its_line(self) -> None:
+        source = "import hud\nenv = hud.Environment()\n@env.initialize\ndef f():\n    raise ValueError('no database')\n"
+        with Worker(source) as worker:
+            client = worker.connect(initialize=False)
+            with self.assertRaises(RpcError) as caught:
+                client.initialize()
+            self.assertEqual(caught.exception.message, "@env.initialize failed: ValueError: no database")
+            self.assertEqual((caught.exception.hud["kind"], caught.exception.hud["line"]), ("initialize", 5))
 
 
 class Cleanup(Notes):

@@ -30,6 +30,10 @@ class Sources(unittest.TestCase):
     def test_a_file_called_like_a_standard_module(self) -> None:
         self.assertEqual(self.name({"statistics.py": ENV.format(name="s")}, "statistics.py"), "s")
 
+    def test_files_beside_it_called_like_standard_modules(self) -> None:
+        files = {"env.py": ENV.format(name="a"), "argparse.py": "1 / 0", "socket.py": "1 / 0", "select.py": "1 / 0"}
+        self.assertEqual(self.name(files, "env.py"), "a")
+
     def test_a_package(self) -> None:
         files = {
             "pkg/__init__.py": "from .environment import env\nfrom pkg import scenarios\nimport beside\n",
@@ -86,17 +90,19 @@ class Sources(unittest.TestCase):
             ("", "environment"),
         ):
             with self.subTest(given=given):
-                self.assertEqual(self.name({"env.py": f"import hud\nenv = hud.Environment({given!r})"}, "env.py"), expected)
+                self.assertEqual(
+                    self.name({"env.py": f"import hud\nenv = hud.Environment({given!r})"}, "env.py"), expected
+                )
 
 
 class Tasks(unittest.TestCase):
-    ENVIRONMENT = '''
+    ENVIRONMENT = """
         import hud
         env = hud.Environment("bench")
         @env.scenario("s")
         async def s(n: int, deep: dict | None = None):
             yield "x"
-    '''
+    """
 
     def rows(self, files: dict[str, str], entry: str) -> list[dict[str, Any]]:
         first = load({"env.py": self.ENVIRONMENT, **files}, entry)
@@ -132,7 +138,7 @@ class Tasks(unittest.TestCase):
         self.assertEqual(len(rows), 1)
 
     def test_all_fields_of_a_task(self) -> None:
-        text = '''
+        text = """
             from env import env
             from hud.types import BaseAgentConfig, MCPToolCall
             task = env("s", n=1)
@@ -142,7 +148,7 @@ class Tasks(unittest.TestCase):
             task.columns = {"difficulty": "easy"}
             task.metadata = {"source": "me"}
             task.solution = {"tool_calls": [{"name": "t"}], "answer": "x"}
-        '''
+        """
         row = self.rows({"tasks.py": text}, "tasks.py")[0]
         self.assertEqual(row["slug"], "first")
         self.assertEqual(
@@ -153,14 +159,14 @@ class Tasks(unittest.TestCase):
         self.assertEqual(row["solution"], {"tool_calls": [{"name": "t", "arguments": {}}], "answer": "x"})
 
     def test_the_older_form(self) -> None:
-        text = '''
+        text = """
             from env import env
             from hud.types import Task
             task = Task(
                 prompt="go", mcp_config={"hud": {"url": "https://x"}}, id="a",
                 setup_tool={"name": "nav", "arguments": {"url": "u"}}, evaluate_tool=[{"name": "check", "arguments": {}}],
             )
-        '''
+        """
         row = self.rows({"tasks.py": text}, "tasks.py")[0]
         self.assertEqual((row["prompt"], row["id"]), ("go", "a"))
         self.assertEqual(row["setup_tool"], {"name": "nav", "arguments": {"url": "u"}})
@@ -254,11 +260,19 @@ class ImportErrors(unittest.TestCase):
             ("@env.scenario()\nasync def s():\n    return 'x'\n", "TypeError", "must be an async generator"),
             ("@env.scenario('c', chat=True)\nasync def s():\n    yield 'x'\n", "TypeError", "parameter 'messages'"),
             ("class C: pass\n@env.scenario()\nasync def s(c: C):\n    yield 'x'\n", "TypeError", "parameter 'c'"),
-            ("class C: pass\n@env.tool\ndef t(c: C): ...\n", "TypeError", "tool 't': parameter 'c' cannot be given as JSON"),
+            (
+                "class C: pass\n@env.tool\ndef t(c: C): ...\n",
+                "TypeError",
+                "tool 't': parameter 'c' cannot be given as JSON",
+            ),
             ("@env.tool\ndef t(*args): ...\n", "TypeError", "has *args"),
             ("env.tool(lambda: 1)\n", "ValueError", "a lambda needs a name"),
             ("@env.tool('not a name!')\ndef t(): ...\n", "ValueError", "tool name 'not a name!'"),
-            ("@env.template()\nasync def a():\n    yield 1\n@env.template('a')\nasync def b():\n    yield 1\n", "ValueError", "already has"),
+            (
+                "@env.template()\nasync def a():\n    yield 1\n@env.template('a')\nasync def b():\n    yield 1\n",
+                "ValueError",
+                "already has",
+            ),
             ("@env.resource('data://x')\ndef r(number: int): ...\n", "ValueError", "needs 'number'"),
             ("import hud.types\nhud.types.Task(promt='x')\n", "TypeError", "did you mean 'prompt'?"),
         ):

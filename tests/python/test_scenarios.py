@@ -9,7 +9,8 @@ from client import Client, RpcError, Worker
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
-SOURCE = '''
+SOURCE = (
+    '''
     import asyncio
     import dataclasses
     import enum
@@ -254,7 +255,9 @@ SOURCE = '''
         yield {"score": 1.0, "info": {"answer": answer}}
 
     task = count("strawberry")
-''' % PIXEL
+'''
+    % PIXEL
+)
 
 
 class WithCopy(unittest.TestCase):
@@ -424,7 +427,10 @@ class Grades(WithCopy):
                     "reward": 0.5,
                     "content": "good",
                     **plain,
-                    "subscores": [{"name": "a", "weight": 0.5, "value": 1.0}, {"name": "b", "weight": 0.5, "value": 0.0}],
+                    "subscores": [
+                        {"name": "a", "weight": 0.5, "value": 1.0},
+                        {"name": "b", "weight": 0.5, "value": 0.0},
+                    ],
                 },
             ),
             ("error", {"reward": 0.0, "done": True, "content": "grader broke", "info": {}, "isError": True}),
@@ -506,8 +512,12 @@ class Answers(WithCopy):
         self.client.setup("scenario-tests:once")
         result = self.client.submit("echo", "x")
         self.assertTrue(result["isError"])
-        self.assertEqual(result["content"][0]["text"], "Scenario mismatch: active is 'once', but received answer for 'echo'")
-        self.assertEqual(self.client.error("_hud_submit", scenario="once"), "Input validation error: 'answer' is a required property")
+        self.assertEqual(
+            result["content"][0]["text"], "Scenario mismatch: active is 'once', but received answer for 'echo'"
+        )
+        self.assertEqual(
+            self.client.error("_hud_submit", scenario="once"), "Input validation error: 'answer' is a required property"
+        )
 
 
 class Failures(WithCopy):
@@ -640,7 +650,9 @@ class Listings(WithCopy):
         for version in ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"):
             result = self.worker.connect(initialize=False).initialize(version)
             self.assertEqual(result["protocolVersion"], version)
-        self.assertEqual(self.worker.connect(initialize=False).initialize("1999-01-01")["protocolVersion"], "2025-11-25")
+        self.assertEqual(
+            self.worker.connect(initialize=False).initialize("1999-01-01")["protocolVersion"], "2025-11-25"
+        )
         self.assertEqual(result["serverInfo"], {"name": "scenario-tests", "version": "2.3.4"})
         self.assertEqual(result["instructions"], "Be brief.")
         for capability in ("tools", "prompts", "resources"):
@@ -684,7 +696,9 @@ class Listings(WithCopy):
         scenarios = {scenario["name"]: scenario for scenario in described["scenarios"]}
         self.assertTrue(scenarios["help"]["chat"])
         self.assertEqual(scenarios["rules"]["exclude_sources"], ["browser"])
-        self.assertEqual(scenarios["words"]["arguments"][1]["inputSchema"], {"type": "integer", "description": "how many"})
+        self.assertEqual(
+            scenarios["words"]["arguments"][1]["inputSchema"], {"type": "integer", "description": "how many"}
+        )
         self.assertEqual(scenarios["structured"]["returns_schema"]["type"], "object")
         self.assertEqual(
             described["tasks"],
@@ -694,7 +708,9 @@ class Listings(WithCopy):
     def test_ping_levels_and_batches(self) -> None:
         self.assertEqual(self.client.request("ping"), {})
         self.assertEqual(self.client.request("logging/setLevel", level="debug"), {})
-        self.client.send([{"jsonrpc": "2.0", "id": "a", "method": "ping"}, {"jsonrpc": "2.0", "id": "b", "method": "ping"}])
+        self.client.send(
+            [{"jsonrpc": "2.0", "id": "a", "method": "ping"}, {"jsonrpc": "2.0", "id": "b", "method": "ping"}]
+        )
         self.assertEqual(self.client.finish("a"), {})  # type: ignore[arg-type]
         self.assertEqual(self.client.finish("b"), {})  # type: ignore[arg-type]
 

@@ -5,7 +5,6 @@ Schemas and messages agree with Python hud 5 (fastmcp and pydantic), whose outpu
 
 from __future__ import annotations
 
-import json
 import unittest
 from typing import Any
 
@@ -211,6 +210,12 @@ SOURCE = '''
         raise ValueError("kaboom later")
 
     @env.tool
+    async def cancels_itself():
+        task = asyncio.ensure_future(asyncio.sleep(1000))
+        task.cancel()
+        await task
+
+    @env.tool
     def size(n: int) -> str: return "x" * n
 
     gate = asyncio.Event
@@ -246,6 +251,14 @@ SOURCE = '''
     def reports_sync(steps: int, ctx: Optional[hud.Context] = None) -> str:
         for step in range(steps):
             ctx.report_progress(step)
+        return "done"
+
+    @env.tool
+    async def reports_from_thread(ctx: hud.Context) -> str:
+        def work():
+            for number in range(100):
+                ctx.log(number)
+        await asyncio.to_thread(work)
         return "done"
 
     @env.tool
@@ -352,7 +365,10 @@ class Schemas(WithCopy):
                     "b": {"type": "string", "description": "the second", "default": "x"},
                     "c": {"anyOf": [{"type": "number"}, {"type": "null"}], "default": None},
                     "d": {"enum": ["u", "v"], "type": "string", "default": "u"},
-                    "e": {"anyOf": [{"type": "array", "items": {"type": "integer"}}, {"type": "null"}], "default": None},
+                    "e": {
+                        "anyOf": [{"type": "array", "items": {"type": "integer"}}, {"type": "null"}],
+                        "default": None,
+                    },
                     "f": {"type": "boolean", "default": False},
                 },
                 "required": ["a"],
@@ -380,7 +396,12 @@ class Schemas(WithCopy):
                 "path": {"type": "string", "format": "path"},
                 "amount": {"anyOf": [{"type": "number"}, {"type": "string"}]},
                 "data": {"type": "string", "format": "binary"},
-                "pair": {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}], "minItems": 2, "maxItems": 2},
+                "pair": {
+                    "type": "array",
+                    "prefixItems": [{"type": "integer"}, {"type": "string"}],
+                    "minItems": 2,
+                    "maxItems": 2,
+                },
                 "many": {"type": "array", "items": {"type": "integer"}},
                 "s": {"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
                 "un": {},
@@ -444,7 +465,12 @@ class Schemas(WithCopy):
 
     def test_output_schemas(self) -> None:
         def wrapped(inner: dict[str, Any]) -> dict[str, Any]:
-            return {"type": "object", "properties": {"result": inner}, "required": ["result"], "x-fastmcp-wrap-result": True}
+            return {
+                "type": "object",
+                "properties": {"result": inner},
+                "required": ["result"],
+                "x-fastmcp-wrap-result": True,
+            }
 
         row = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"}}}
         for name, expected in (
@@ -462,7 +488,10 @@ class Schemas(WithCopy):
             with self.subTest(name=name):
                 self.assertEqual(self.tools[name].get("outputSchema"), expected)
         self.assertEqual(self.tools["r_point"]["outputSchema"]["required"], ["x"])
-        self.assertEqual(self.tools["r_list"]["outputSchema"]["properties"], {"result": {"type": "array", "items": {"$ref": "#/$defs/Point"}}})
+        self.assertEqual(
+            self.tools["r_list"]["outputSchema"]["properties"],
+            {"result": {"type": "array", "items": {"$ref": "#/$defs/Point"}}},
+        )
         self.assertEqual(self.tools["r_node"]["outputSchema"]["required"], ["name"])
         self.assertIn("Node", self.tools["r_node"]["outputSchema"]["$defs"])
 
@@ -554,6 +583,7 @@ class Calls(WithCopy):
         self.assertEqual(self.client.error("boom"), "Error calling tool 'boom': kaboom")
         self.assertEqual(self.client.error("async_boom"), "Error calling tool 'async_boom': kaboom later")
         self.assertEqual(self.client.error("silent"), "Error calling tool 'silent': ValueError")
+        self.assertEqual(self.client.error("cancels_itself"), "Error calling tool 'cancels_itself': it was cancelled")
         self.assertEqual(self.client.error("own_words"), "use the other tool")
         self.assertEqual(self.client.error("nope"), "Tool not found: nope")
 
@@ -569,6 +599,13 @@ class Calls(WithCopy):
             with self.assertRaises(RpcError) as caught:
                 self.client.request("tools/call", **params)
             self.assertEqual(caught.exception.code, -32602)
+
+    def test_params_that_are_no_object(self) -> None:
+        client = self.worker.connect()
+        client.send({"jsonrpc": "2.0", "id": 50, "method": "tools/call", "params": ["scalars"]})
+        with self.assertRaises(RpcError) as caught:
+            client.finish(50)
+        self.assertEqual(caught.exception.code, -32602)
 
     def test_requests_overlap(self) -> None:
         waiting = self.client.start_call("slow")
@@ -621,10 +658,12 @@ class Results(WithCopy):
 
     def test_blocks_arrive_whole(self) -> None:
         self.assertEqual(
-            self.client.call("give", what="image")["content"], [{"type": "image", "data": "QUJD", "mimeType": "image/png"}]
+            self.client.call("give", what="image")["content"],
+            [{"type": "image", "data": "QUJD", "mimeType": "image/png"}],
         )
         self.assertEqual(
-            self.client.call("give", what="link")["content"], [{"type": "resource_link", "name": "n", "uri": "file:///x"}]
+            self.client.call("give", what="link")["content"],
+            [{"type": "resource_link", "name": "n", "uri": "file:///x"}],
         )
 
     def test_ready_made_results(self) -> None:
@@ -687,8 +726,15 @@ class Contexts(WithCopy):
 
     def test_a_synchronous_tool_reports_while_it_runs(self) -> None:
         client = self.worker.connect()
-        client.finish(client.start("tools/call", name="reports_sync", arguments={"steps": 5000}, _meta={"progressToken": 1}))
+        client.finish(
+            client.start("tools/call", name="reports_sync", arguments={"steps": 5000}, _meta={"progressToken": 1})
+        )
         self.assertEqual([m["params"]["progress"] for m in client.notifications], list(range(5000)))
+
+    def test_a_thread_may_report(self) -> None:
+        client = self.worker.connect()
+        self.assertEqual(client.text("reports_from_thread"), "done")
+        self.assertEqual([m["params"]["data"] for m in client.notifications], list(range(100)))
 
     def test_sampling(self) -> None:
         answer = {"role": "assistant", "content": {"type": "text", "text": "because"}, "model": "m"}
@@ -744,7 +790,9 @@ class ResourcesAndPrompts(WithCopy):
     def test_an_unknown_resource(self) -> None:
         with self.assertRaises(RpcError) as caught:
             self.client.request("resources/read", uri="data://nothing")
-        self.assertEqual((caught.exception.code, caught.exception.message), (-32002, "Resource not found: data://nothing"))
+        self.assertEqual(
+            (caught.exception.code, caught.exception.message), (-32002, "Resource not found: data://nothing")
+        )
 
     def test_prompts(self) -> None:
         listed = {prompt["name"]: prompt for prompt in self.client.request("prompts/list")["prompts"]}

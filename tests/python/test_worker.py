@@ -32,7 +32,7 @@ TRIVIA = '''
     task = env("initials", company="HUD")
 '''
 
-STATE = '''
+STATE = """
     import os
     import pathlib
     import random
@@ -115,7 +115,7 @@ STATE = '''
             except OSError:
                 pass
         return names
-'''
+"""
 
 
 class Rollout(unittest.TestCase):
@@ -126,10 +126,14 @@ class Rollout(unittest.TestCase):
             self.assertEqual(worker.first["pid"], worker.process.pid)
             client = worker.connect(trace_id="t")
             self.assertEqual(client.greeting, {"hud": 1, "pid": client.pid})
-            self.assertEqual(client.prompt("trivia:initials", company="HUD"), "What are the initials of the CEO of HUD?")
+            self.assertEqual(
+                client.prompt("trivia:initials", company="HUD"), "What are the initials of the CEO of HUD?"
+            )
             self.assertEqual(client.text("lookup_ceo", company="HUD"), "Jay Ram")
             self.assertFalse(client.submit("initials", "it is JR")["isError"])
-            self.assertEqual(client.grade("trivia:initials"), {"reward": 1.0, "done": True, "info": {}, "isError": False})
+            self.assertEqual(
+                client.grade("trivia:initials"), {"reward": 1.0, "done": True, "info": {}, "isError": False}
+            )
             client.close()
             self.assertEqual(
                 worker.wait_exit(client),
@@ -179,7 +183,9 @@ class Isolation(unittest.TestCase):
         self.assertEqual(len({same[0], other, *free}), 4)
 
     def test_a_seed_of_any_size(self) -> None:
-        self.assertNotEqual(self.worker.connect(seed=2**63 + 5).text("rolls"), self.worker.connect(seed=2**31).text("rolls"))
+        self.assertNotEqual(
+            self.worker.connect(seed=2**63 + 5).text("rolls"), self.worker.connect(seed=2**31).text("rolls")
+        )
 
     def test_each_copy_has_its_own_temporary_folder_and_it_goes(self) -> None:
         one, two = self.worker.connect(), self.worker.connect()
@@ -375,10 +381,13 @@ class BaseProcess(unittest.TestCase):
 
 class Spawn(unittest.TestCase):
     def test_a_thread_at_import_means_a_process_for_each_copy(self) -> None:
-        source = STATE + '''
+        source = (
+            STATE
+            + """
     import threading
     threading.Thread(target=threading.Event().wait, name="poller", daemon=True).start()
-'''
+"""
+        )
         with Worker(source) as worker:
             self.assertEqual(worker.first["isolation"], "spawn")
             self.assertIn("Python thread (poller)", worker.first["isolation_reason"])
@@ -408,13 +417,13 @@ class Spawn(unittest.TestCase):
             self.assertEqual(client.grade("trivia:initials")["reward"], 1.0)
 
     def test_an_import_that_fails_in_the_copy_only(self) -> None:
-        source = '''
+        source = """
             import os
             import hud
             if os.environ.get("BREAK"):
                 raise RuntimeError("broken here")
             env = hud.Environment("x")
-        '''
+        """
         with Worker(source, "--isolation", "spawn") as worker:
             client = worker.connect(env={"BREAK": "1"})
             error = client.greeting["error"]
@@ -422,10 +431,13 @@ class Spawn(unittest.TestCase):
             self.assertEqual(worker.wait_exit(client)["code"], 3)
 
     def test_fork_with_a_thread_is_an_error_that_names_it(self) -> None:
-        source = TRIVIA + '''
+        source = (
+            TRIVIA
+            + """
     import threading
     threading.Thread(target=threading.Event().wait, name="poller", daemon=True).start()
-'''
+"""
+        )
         with Worker(source, "--isolation", "fork") as worker:
             self.assertEqual(worker.first["type"], "import_error")
             self.assertIn("poller", worker.first["message"])
@@ -443,7 +455,7 @@ def _numpy_works() -> bool:
 class Numpy(unittest.TestCase):
     @unittest.skipUnless(_numpy_works(), "numpy is not importable: FORKING NUMPY IS NOT TESTED")
     def test_numpy_forks_and_each_copy_has_its_own_numbers(self) -> None:
-        source = '''
+        source = """
             import numpy as np
             import hud
 
@@ -457,7 +469,7 @@ class Numpy(unittest.TestCase):
             @env.tool
             def multiply() -> float:
                 return (matrix @ matrix).sum()
-        '''
+        """
         with Worker(source) as worker:
             self.assertEqual((worker.first["isolation"], worker.first["isolation_reason"]), ("fork", None))
             free = [worker.connect().text("rolls") for _ in range(2)]

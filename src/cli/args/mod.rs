@@ -89,7 +89,7 @@ pub(in crate::cli) enum Command {
     /// Drive the scenarios of an environment by hand
     #[command(visible_alias = "task")]
     Scenario(ScenarioArgs),
-    /// Serve an environment to clients of other programs
+    /// Serve an environment to others
     Serve(ServeArgs),
     /// Save keys and settings in ~/.hud/.env
     Set(SetArgs),

@@ -1,10 +1,5 @@
 //! `hud serve`.
 
-#![expect(
-    clippy::doc_markdown,
-    reason = "the comments are help texts, in which backticks would be shown"
-)]
-
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -12,57 +7,57 @@ use clap::{Args, Subcommand};
 
 use super::Seconds;
 
-/// Arguments of `hud serve`.
+/// Serve an environment to others.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct ServeArgs {
-    /// What to serve.
+    /// The protocol.
     #[command(subcommand)]
     pub(in crate::cli) command: ServeCommand,
 }
 
-/// What to serve.
+/// The protocols.
 #[derive(Clone, Debug, Subcommand)]
 pub(in crate::cli) enum ServeCommand {
-    /// Serve an environment over MCP: every client has a copy of its own
+    /// Serve over MCP: every client works in a copy of its own
+    #[command(after_help = "\
+Examples:
+  hud serve mcp env.py                        http://127.0.0.1:8765/mcp
+  hud serve mcp env.py --port 9000
+  hud serve mcp env.py --stdio                For clients that start the server themselves
+  HUD_SERVE_KEY=… hud serve mcp env.py --host 0.0.0.0 --allowed-host envs.example.com")]
     Mcp(ServeMcpArgs),
 }
 
-/// Arguments of `hud serve mcp`.
+/// What is served, and to whom.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "\
-Examples:
-  hud serve mcp                              env.py of this folder at http://127.0.0.1:8765/mcp
-  hud serve mcp env.py --port 0              At a free port, which stdout tells
-  hud serve mcp env.py --stdio               One client, over stdin and stdout
-  hud serve mcp env.py --host 0.0.0.0 --allow-host example.org --api-key \"$TOKEN\"")]
 pub(in crate::cli) struct ServeMcpArgs {
-    /// Environment: a Python file or package, or a task file [default: env.py, or the folder's task file]
+    /// The environment: env.py, a folder, env.py:attr, a task file with one environment (default: env.py)
     pub(in crate::cli) source: Option<String>,
-    /// Listen on this address
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
-    pub(in crate::cli) host: IpAddr,
-    /// Listen on this port; 0 takes a free one
-    #[arg(short, long, value_name = "PORT", default_value_t = 8765)]
-    pub(in crate::cli) port: u16,
-    /// Speak over stdin and stdout instead
-    #[arg(long, conflicts_with_all = ["host", "port", "allow_host", "api_key"])]
+    /// Speak over stdin and stdout, with one client, instead of HTTP
+    #[arg(long, conflicts_with_all = ["host", "port", "api_key", "allowed_host"])]
     pub(in crate::cli) stdio: bool,
-    /// Answer requests for this host name too (loopback names always are)
-    #[arg(long, value_name = "NAME")]
-    pub(in crate::cli) allow_host: Vec<String>,
-    /// Require `Authorization: Bearer TOKEN`
+    /// The address to listen on
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub(in crate::cli) host: IpAddr,
+    /// The port to listen on; 0 takes a free one
+    #[arg(short, long, default_value_t = 8765)]
+    pub(in crate::cli) port: u16,
+    /// The bearer token that clients must send (better: the variable `HUD_SERVE_KEY`)
     #[arg(long, value_name = "TOKEN")]
     pub(in crate::cli) api_key: Option<String>,
+    /// A name by which clients may reach the server, beside those of this machine (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) allowed_host: Vec<String>,
+    /// The Python to run the environment with
+    #[arg(long, value_name = "PATH")]
+    pub(in crate::cli) python: Option<PathBuf>,
     /// Refuse more sessions than this at once
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::builder::RangedU64ValueParser::<u32>::new().range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub(in crate::cli) max_sessions: u32,
     /// Close a session that nobody used for this long
     #[arg(long, value_name = "TIME", default_value = "30m")]
     pub(in crate::cli) idle_timeout: Seconds,
-    /// Keep what the copies print in this folder [default: only until the server ends]
+    /// Keep what the copies print in this folder
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) logs: Option<PathBuf>,
-    /// The Python interpreter [default: the project's .venv, $VIRTUAL_ENV, python3]
-    #[arg(long, value_name = "PATH")]
-    pub(in crate::cli) python: Option<PathBuf>,
 }

@@ -99,7 +99,7 @@ pub(in crate::cli) fn run(
                 Plan {
                     job: directory.job().to_owned(),
                     name,
-                    record: job::record(&rows, &tasks, &label),
+                    record: job::record(&rows, &tasks, &label, settings.success_threshold.value),
                     tasks,
                     group: settings.group.value,
                     model: model.model,

@@ -196,10 +196,11 @@ impl Worker {
         stream.write_all(line.as_bytes()).await?;
         let mut answer = String::new();
         stream.read_line(&mut answer).await?;
-        let accepted =
-            serde_json::from_str::<Value>(&answer).is_ok_and(|value| value.get("pid").is_some());
-        if accepted {
+        let parsed: Value = serde_json::from_str(&answer).unwrap_or_default();
+        if parsed.get("pid").is_some() {
             Ok(stream)
+        } else if let Some(words) = parsed["error"]["message"].as_str() {
+            Err(std::io::Error::other(words.to_owned()))
         } else if answer.is_empty() {
             Err(std::io::Error::other("it closed the connection"))
         } else {
