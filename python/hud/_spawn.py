@@ -37,7 +37,7 @@ class Spawner:
             pid = os.posix_spawn(
                 sys.executable,
                 command,
-                self._environ,
+                {**self._environ, "PYTHONSAFEPATH": "1", "HUD_SAFE_PATH": "1"},
                 file_actions=[(os.POSIX_SPAWN_DUP2, read_fd, 0), (os.POSIX_SPAWN_DUP2, 2, 1)],
                 setpgroup=0,
                 setsigmask=SIGNALS,

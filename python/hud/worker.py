@@ -14,6 +14,10 @@ import sys
 # comes back to the front when the environment is loaded.
 if __name__ == "__main__" and sys.path and sys.path[0] in ("", os.getcwd()):
     del sys.path[0]
+# Whoever starts us asks Python (3.11 and later) not to put it there at all, because by now it may have
+# shadowed this very package. That is for us alone: programs that the environment starts expect the usual.
+if os.environ.pop("HUD_SAFE_PATH", None):
+    os.environ.pop("PYTHONSAFEPATH", None)
 
 import argparse
 from typing import Any

@@ -18,7 +18,7 @@ use super::session::{Events, Keeper, Link, Session, SessionOptions};
 use crate::event::Phase;
 use crate::mcp::{self, Client, HttpOptions};
 use crate::task::{ConnectionSpec, EnvironmentSpec, Workdir};
-use crate::util::process::Program;
+use crate::util::process::{DeathSignal, Program};
 use crate::util::suggest;
 
 /// Everything that environments need from outside; nothing here is read from the process's own environment.
@@ -238,6 +238,11 @@ impl Environments {
             _ => package.into_owned(),
         };
         env.insert("PYTHONPATH".to_owned(), python_path);
+        // A `hud.py` beside the environment must not be taken for our package. The worker takes both back before it imports anything.
+        if !env.contains_key("PYTHONSAFEPATH") {
+            env.insert("PYTHONSAFEPATH".to_owned(), "1".to_owned());
+            env.insert("HUD_SAFE_PATH".to_owned(), "1".to_owned());
+        }
         let mut args: Vec<std::ffi::OsString> = ["-u", "-m", "hud.worker", "--source"]
             .map(Into::into)
             .to_vec();
@@ -254,6 +259,8 @@ impl Environments {
                 env,
                 cwd: folder,
                 wrapper: self.options.wrapper.clone(),
+                // The base closes its copies' scenarios first, within a second.
+                death_signal: DeathSignal::Terminate,
             },
             socket: self.scratch.path().join(format!("{number}.sock")),
             log: self

@@ -28,6 +28,27 @@ pub struct Program {
     pub cwd: PathBuf,
     /// The `hud` binary, for [`the module's`](self) `__child`; `None` starts the program directly.
     pub wrapper: Option<PathBuf>,
+    /// What it gets when we die.
+    pub death_signal: DeathSignal,
+}
+
+/// The signal that the kernel sends to a child when we die (Linux).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeathSignal {
+    /// For programs that are known to end soon: they may clean up.
+    Terminate,
+    /// For everything else.
+    Kill,
+}
+
+impl DeathSignal {
+    /// The word on the command line of `hud __child`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Terminate => "term",
+            Self::Kill => "kill",
+        }
+    }
 }
 
 /// Starts `program` with piped stdin and stdout, and stderr appended to `stderr`.
@@ -61,6 +82,8 @@ fn command(program: &Program) -> Command {
             .arg("__child")
             .arg("--parent")
             .arg(std::process::id().to_string())
+            .arg("--signal")
+            .arg(program.death_signal.as_str())
             .arg("--")
             .arg(&program.program);
         command

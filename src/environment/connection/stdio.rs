@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::process::Child;
 
 use crate::mcp::{Client, ClientEvents, LineDiagnostics, McpError};
-use crate::util::process::{self, Program};
+use crate::util::process::{self, DeathSignal, Program};
 use crate::util::{fs, text};
 
 use super::worker::with_log;
@@ -66,6 +66,7 @@ impl StdioServer {
                 env: options.env,
                 cwd: options.cwd,
                 wrapper: options.wrapper,
+                death_signal: DeathSignal::Kill,
             },
             &options.log,
         )
