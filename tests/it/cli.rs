@@ -426,16 +426,16 @@ fn a_child_starts_for_its_parent_alone_and_dies_with_it() {
             .env("HUD", env!("CARGO_BIN_EXE_hud"))
             .run()
     };
-    run("\"$HUD\" __child --parent $$ -- echo ran")
+    run("\"$HUD\" __child --parent $$ --signal kill -- echo ran")
         .code(0)
         .stdout("ran\n");
-    let output = run("\"$HUD\" __child --parent 1 -- echo ran").code(125);
+    let output = run("\"$HUD\" __child --parent 1 --signal kill -- echo ran").code(125);
     assert_eq!(output.stdout, "");
-    run("\"$HUD\" __child --parent $$ -- ./no-such-program").code(127);
+    run("\"$HUD\" __child --parent $$ --signal kill -- ./no-such-program").code(127);
     if cfg!(target_os = "linux") {
         // The shell in the middle is killed; its child, which would sleep for an hour and hold our pipe open, goes with it.
         run(
-            "sh -c '\"$HUD\" __child --parent $$ -- sleep 3600 & sleep 0.2; kill -9 $$'; echo gone",
+            "sh -c '\"$HUD\" __child --parent $$ --signal kill -- sleep 3600 & sleep 0.2; kill -9 $$'; echo gone",
         )
         .stdout("gone\n");
     }
