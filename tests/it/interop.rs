@@ -138,7 +138,7 @@ async fn a_scenario_served_by_its_hud_dev_over_http() {
         }
         eprintln!("{seen}");
     });
-    support::wait_for_port(port, listening);
+    support::wait_for_port(port, &listening);
     let env = EnvironmentSpec::Servers {
         servers: vec![(
             "environment".into(),
