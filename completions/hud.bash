@@ -31,6 +31,9 @@ _hud() {
             hud,scenario)
                 cmd="hud__subcmd__scenario"
                 ;;
+            hud,serve)
+                cmd="hud__subcmd__serve"
+                ;;
             hud,set)
                 cmd="hud__subcmd__set"
                 ;;
@@ -52,6 +55,9 @@ _hud() {
             hud__subcmd__scenario,start)
                 cmd="hud__subcmd__scenario__subcmd__setup"
                 ;;
+            hud__subcmd__serve,mcp)
+                cmd="hud__subcmd__serve__subcmd__mcp"
+                ;;
             *)
                 ;;
         esac
@@ -59,7 +65,7 @@ _hud() {
 
     case "${cmd}" in
         hud)
-            opts="-v -q -h -V --verbose --very-verbose --quiet --help --version eval init scenario task set completions man"
+            opts="-v -q -h -V --verbose --very-verbose --quiet --help --version eval init scenario task serve set completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -464,6 +470,70 @@ _hud() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hud__subcmd__serve)
+            opts="-v -q -h --verbose --very-verbose --quiet --help mcp"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hud__subcmd__serve__subcmd__mcp)
+            opts="-p -v -q -h --stdio --host --port --api-key --allowed-host --python --max-sessions --idle-timeout --logs --verbose --very-verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allowed-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --python)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-sessions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --idle-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --logs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

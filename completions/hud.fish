@@ -33,6 +33,7 @@ complete -c hud -n "__fish_hud_needs_command" -f -a "eval" -d 'Run tasks with an
 complete -c hud -n "__fish_hud_needs_command" -f -a "init" -d 'Create an environment with tasks from a template'
 complete -c hud -n "__fish_hud_needs_command" -f -a "scenario" -d 'Drive the scenarios of an environment by hand'
 complete -c hud -n "__fish_hud_needs_command" -f -a "task" -d 'Drive the scenarios of an environment by hand'
+complete -c hud -n "__fish_hud_needs_command" -f -a "serve" -d 'Serve an environment to others'
 complete -c hud -n "__fish_hud_needs_command" -f -a "set" -d 'Save keys and settings in ~/.hud/.env'
 complete -c hud -n "__fish_hud_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c hud -n "__fish_hud_needs_command" -f -a "man" -d 'Print or write man pages'
@@ -213,6 +214,24 @@ complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Only errors and results'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand serve; and not __fish_seen_subcommand_from mcp" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand serve; and not __fish_seen_subcommand_from mcp" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand serve; and not __fish_seen_subcommand_from mcp" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand serve; and not __fish_seen_subcommand_from mcp" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand serve; and not __fish_seen_subcommand_from mcp" -f -a "mcp" -d 'Serve over MCP: every client works in a copy of its own'
+complete -c hud -n "__fish_hud_using_subcommand serve; and __fish_seen_subcommand_from mcp" -l host -d 'The address to listen on' -r
+complete -c hud -n "__fish_hud_using_subcommand serve; and __fish_seen_subcommand_from mcp" -s p -l port -d 'The port to listen on; 0 takes a free one' -r
+complete -c hud -n "__fish_hud_using_subcommand serve; and __fish_seen_subcommand_from mcp" -l api-key -d 'The bearer token that clients must send (better: the variable `HUD_SERVE_KEY`)' -r
+complete -c hud -n "__fish_hud_using_subcommand serve; and __fish_seen_subcommand_from mcp" -l allowed-host -d 'A name by which clients may reach the server, beside those of this machine (repeatable)' -r
+complete -c hud -n "__fish_hud_using_subcommand serve; and __fish_seen_subcommand_from mcp" -l python -d 'The Python to run the environment with' -r -F
+complete -c hud -n "__fish_hud_using_subcommand serve; and __fish_seen_subcommand_from mcp" -l max-sessions -d 'Refuse more sessions than this at once' -r
+complete -c hud -n "__fish_hud_using_subcommand serve; and __fish_seen_subcommand_from mcp" -l idle-timeout -d 'Close a session that nobody used for this long' -r
+complete -c hud -n "__fish_hud_using_subcommand serve; and __fish_seen_subcommand_from mcp" -l logs -d 'Keep what the copies print in this folder' -r -F
+complete -c hud -n "__fish_hud_using_subcommand serve; and __fish_seen_subcommand_from mcp" -l stdio -d 'Speak over stdin and stdout, with one client, instead of HTTP'
+complete -c hud -n "__fish_hud_using_subcommand serve; and __fish_seen_subcommand_from mcp" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand serve; and __fish_seen_subcommand_from mcp" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand serve; and __fish_seen_subcommand_from mcp" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand serve; and __fish_seen_subcommand_from mcp" -s h -l help -d 'Print help'
 complete -c hud -n "__fish_hud_using_subcommand set" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
 complete -c hud -n "__fish_hud_using_subcommand set" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand set" -s q -l quiet -d 'Only errors and results'

@@ -48,11 +48,17 @@ fn parse(arguments: &[OsString]) -> Result<(u32, DeathSignal, &[OsString]), Stri
             .to_owned()
     };
     match arguments {
-        [parent_flag, parent, signal_flag, signal, separator, command @ ..]
-            if parent_flag == "--parent"
-                && signal_flag == "--signal"
-                && separator == "--"
-                && !command.is_empty() =>
+        [
+            parent_flag,
+            parent,
+            signal_flag,
+            signal,
+            separator,
+            command @ ..,
+        ] if parent_flag == "--parent"
+            && signal_flag == "--signal"
+            && separator == "--"
+            && !command.is_empty() =>
         {
             let signal = [DeathSignal::Terminate, DeathSignal::Kill]
                 .into_iter()
@@ -122,8 +128,14 @@ mod tests {
             Some((12, DeathSignal::Terminate, &["python3", "-u"])),
         );
         check(&["--parent", "12", "--signal", "kill", "--"], None);
-        check(&["--parent", "x", "--signal", "kill", "--", "python3"], None);
-        check(&["--parent", "12", "--signal", "hup", "--", "python3"], None);
+        check(
+            &["--parent", "x", "--signal", "kill", "--", "python3"],
+            None,
+        );
+        check(
+            &["--parent", "12", "--signal", "hup", "--", "python3"],
+            None,
+        );
         check(&["--parent", "12", "--", "python3"], None);
         check(&[], None);
     }

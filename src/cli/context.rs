@@ -1,6 +1,7 @@
 //! What every command may need of the world around it.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -96,12 +97,16 @@ impl<'a> Context<'a> {
     }
 }
 
-/// A runtime, for the commands that talk to anything; the others start faster without.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+/// Runs `work` on a runtime of its own; commands that need none start faster.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     allow_many_files();
-    Ok(tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()?)
+        .build()?;
+    let outcome = runtime.block_on(work);
+    // A thread that still reads stdin, or a call that a second Ctrl-C left behind, is not waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// A rollout holds a socket to its copy and one to its model; the usual soft limit of 1024 would be in the way of 500 at once.

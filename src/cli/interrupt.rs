@@ -9,11 +9,12 @@ use crate::ui::Printer;
 
 use super::failure::Failure;
 
-/// Runs `work`. The first signal cancels `cancel`, so that `work` can end in order; the second drops `work` where it is, which kills what it
+/// Runs `work`. The first signal says `stopping` and cancels `cancel`, so that `work` can end in order; the second drops `work` where it is, which kills what it
 /// started.
 pub(super) async fn interruptible<T>(
     cancel: &CancellationToken,
     printer: &Printer,
+    stopping: &str,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     let mut signals = Signals::listen()?;
@@ -25,7 +26,7 @@ pub(super) async fn interruptible<T>(
         () = signals.next() => {}
     }
     cancel.cancel();
-    printer.talk("stopping: what runs is closed, what finished is kept (Ctrl-C again to stop at once)");
+    printer.talk(stopping);
     tokio::select! {
         biased;
         outcome = &mut work => outcome,

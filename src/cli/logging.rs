@@ -9,7 +9,7 @@ use crate::ui::{Printer, Verbosity};
 pub(super) fn start(printer: &Printer) {
     let filter = match printer.verbosity() {
         Verbosity::Quiet | Verbosity::Normal => return,
-        Verbosity::Verbose => "warn,hud=info",
+        Verbosity::Verbose => "warn,rmcp=off,hud=info",
         Verbosity::VeryVerbose => "warn,hud=debug",
     };
     let printer = printer.clone();

@@ -6,6 +6,8 @@
 mod api;
 mod connection;
 mod environments;
+mod events;
+mod explain;
 mod legacy;
 mod scenario;
 mod session;

@@ -3,23 +3,24 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
-use super::api::{EnvironmentError, Prompt, Sampler, SamplingRequest, ScenarioInfo};
+use super::api::{EnvironmentError, Prompt, Sampler, ScenarioInfo};
 use super::connection::stdio::StdioServer;
-use super::connection::worker::{Exit, Worker, with_log};
+use super::connection::worker::{Exit, Worker};
+use super::events::Events;
 use super::visibility::Visibility;
 use super::{legacy, scenario};
 use crate::event::{Evaluation, Phase};
-use crate::mcp::{self, Client, ClientEvents, McpError};
-use crate::message::{Arguments, Content, Message, Tool, ToolCall, ToolResult};
+use crate::mcp::{self, Client, McpError};
+use crate::message::{Arguments, Content, Tool, ToolCall, ToolResult};
 use crate::task::Invocation;
-use crate::util::{fs, suggest, text, time};
+use crate::util::{suggest, time};
 
 /// How long a copy may take to close its scenario and run its `@env.shutdown` before it is killed.
 const CLOSE: Duration = Duration::from_secs(5);
@@ -82,7 +83,7 @@ pub(super) struct Inner {
     active: Mutex<Option<Active>>,
     routes: Mutex<HashMap<String, usize>>,
     trace_id: String,
-    log: PathBuf,
+    pub(super) log: PathBuf,
     stopped: AtomicBool,
 }
 
@@ -93,119 +94,6 @@ struct Active {
     visibility: Visibility,
     /// `_meta` of later requests, for servers of the stateless era.
     meta: Option<Map<String, Value>>,
-}
-
-/// Answers what the environment asks for; joined to its session once that exists.
-pub(super) struct Events {
-    pub(super) sampler: Option<Arc<dyn Sampler>>,
-    pub(super) on_log: Option<LogSink>,
-    pub(super) session: OnceLock<Weak<Inner>>,
-}
-
-#[async_trait]
-impl ClientEvents for Events {
-    async fn call_tool(
-        &self,
-        name: String,
-        arguments: Map<String, Value>,
-    ) -> Result<Value, String> {
-        let session = self.inner()?;
-        let call = ToolCall {
-            id: uuid::Uuid::new_v4().simple().to_string(),
-            name,
-            arguments: Arguments::Object { value: arguments },
-        };
-        let result = session
-            .call(&call)
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(mcp::tool_result_json(&result))
-    }
-
-    async fn list_tools(&self) -> Result<Value, String> {
-        let session = self.inner()?;
-        let tools = session
-            .all_tools()
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(json!({"tools": mcp::tools_json(&tools)}))
-    }
-
-    async fn sample(&self, parameters: Value) -> Result<Value, String> {
-        let sampler = self.sampler.as_ref().ok_or(
-            "model calls on the environment's behalf are not granted to this connection; a remote server needs `sampling: true` in the task's env",
-        )?;
-        let answer = sampler.sample(sampling_request(&parameters)).await?;
-        Ok(json!({
-            "role": "assistant",
-            "content": {"type": "text", "text": answer.text},
-            "model": answer.model,
-            "stopReason": "endTurn",
-        }))
-    }
-
-    fn offers_sampling(&self) -> bool {
-        self.sampler.is_some()
-    }
-
-    fn log(&self, level: &str, text: &str) {
-        if let Some(on_log) = &self.on_log {
-            on_log(level, text);
-        }
-    }
-}
-
-impl Events {
-    fn inner(&self) -> Result<Arc<Inner>, String> {
-        self.session
-            .get()
-            .and_then(Weak::upgrade)
-            .ok_or_else(|| "the session is not open".to_owned())
-    }
-}
-
-fn sampling_request(parameters: &Value) -> SamplingRequest {
-    let block_text = |content: &Value| match content {
-        Value::Array(blocks) => blocks
-            .iter()
-            .filter_map(|block| block["text"].as_str())
-            .collect::<Vec<_>>()
-            .join("\n"),
-        other => other["text"].as_str().unwrap_or_default().to_owned(),
-    };
-    let messages = parameters["messages"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|message| {
-            let text = block_text(&message["content"]);
-            if message["role"].as_str() == Some("assistant") {
-                Message::Assistant {
-                    turn: crate::message::Turn {
-                        model: String::new(),
-                        blocks: vec![crate::message::Block::Text { text }],
-                        stop: crate::message::StopReason::Done,
-                        usage: crate::message::Usage::default(),
-                        response_id: None,
-                    },
-                }
-            } else {
-                Message::user(text)
-            }
-        })
-        .collect();
-    SamplingRequest {
-        system: parameters["systemPrompt"].as_str().map(str::to_owned),
-        messages,
-        max_tokens: parameters["maxTokens"]
-            .as_u64()
-            .and_then(|n| u32::try_from(n).ok())
-            .unwrap_or(1024),
-        temperature: parameters["temperature"].as_f64(),
-        model_hint: parameters["modelPreferences"]["hints"][0]["name"]
-            .as_str()
-            .map(str::to_owned),
-    }
 }
 
 fn error(phase: Phase, message: impl Into<String>) -> EnvironmentError {
@@ -458,7 +346,7 @@ impl Inner {
             .and_then(|active| active.as_ref().and_then(|active| active.meta.clone()))
     }
 
-    async fn all_tools(&self) -> Result<Vec<Tool>, EnvironmentError> {
+    pub(super) async fn all_tools(&self) -> Result<Vec<Tool>, EnvironmentError> {
         let meta = self.active_meta();
         let mut tools: Vec<Tool> = Vec::new();
         let mut routes = HashMap::new();
@@ -512,7 +400,7 @@ impl Inner {
         Ok(known(self).unwrap_or(0))
     }
 
-    async fn call(&self, call: &ToolCall) -> Result<ToolResult, EnvironmentError> {
+    pub(super) async fn call(&self, call: &ToolCall) -> Result<ToolResult, EnvironmentError> {
         if self.stopped.load(Ordering::Acquire) {
             return Ok(ToolResult::error(call, "stopped at the rollout's deadline"));
         }
@@ -663,68 +551,6 @@ impl Inner {
                 let doing = format!("grading the scenario `{wire_name}`");
                 Err(self.explain(link, Phase::Grade, &doing, failed).await)
             }
-        }
-    }
-
-    /// What went wrong, with all that is known: the user's own frames, how the process ended, the end of its log.
-    async fn explain(
-        &self,
-        link: &Link,
-        phase: Phase,
-        doing: &str,
-        failed: McpError,
-    ) -> EnvironmentError {
-        let timed_out = matches!(failed, McpError::Timeout { .. });
-        let message = match &failed {
-            McpError::Rpc { message, data, .. } => {
-                let hud = data.as_ref().and_then(|data| data.get("hud"));
-                let exception = hud.and_then(|hud| hud["exception"].as_str());
-                let trace = hud
-                    .and_then(|hud| hud["trace"].as_str())
-                    .filter(|trace| !trace.trim().is_empty());
-                let words = text::strip_control(message);
-                let mut out = match exception {
-                    Some(exception) if !words.contains(exception) => {
-                        format!("{doing} failed: {exception}: {words}")
-                    }
-                    _ => format!("{doing} failed: {words}"),
-                };
-                if let Some(trace) = trace {
-                    out.push('\n');
-                    out.push_str(&text::strip_control(trace.trim_end()));
-                }
-                out
-            }
-            McpError::Closed { .. } => self.explain_end(link, doing, &failed).await,
-            McpError::Timeout { .. } | McpError::Protocol { .. } => {
-                format!("{doing} failed: {failed}")
-            }
-        };
-        EnvironmentError {
-            phase,
-            message,
-            timed_out,
-        }
-    }
-
-    async fn explain_end(&self, link: &Link, doing: &str, failed: &McpError) -> String {
-        match &link.keeper {
-            Keeper::Copy { exit, .. } => {
-                let mut slot = exit.lock().await;
-                let ended = match slot.as_mut() {
-                    Some(exit) => tokio::time::timeout(STOP, exit)
-                        .await
-                        .ok()
-                        .and_then(Result::ok),
-                    None => None,
-                };
-                *slot = None;
-                let what = ended.map_or_else(|| failed.to_string(), |exit| exit.sentence());
-                let tail = text::strip_control(&fs::tail(&self.log, 1500));
-                with_log(&format!("{doing} failed: {what}"), &tail)
-            }
-            Keeper::Stdio(server) => server.explain(&format!("{doing} failed: {failed}")).await,
-            Keeper::Http => format!("{doing} failed: {failed} (`{}`)", link.name),
         }
     }
 }

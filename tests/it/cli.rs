@@ -426,16 +426,16 @@ fn a_child_starts_for_its_parent_alone_and_dies_with_it() {
             .env("HUD", env!("CARGO_BIN_EXE_hud"))
             .run()
     };
-    run("\"$HUD\" __child --parent $$ -- echo ran")
+    run("\"$HUD\" __child --parent $$ --signal kill -- echo ran")
         .code(0)
         .stdout("ran\n");
-    let output = run("\"$HUD\" __child --parent 1 -- echo ran").code(125);
+    let output = run("\"$HUD\" __child --parent 1 --signal kill -- echo ran").code(125);
     assert_eq!(output.stdout, "");
-    run("\"$HUD\" __child --parent $$ -- ./no-such-program").code(127);
+    run("\"$HUD\" __child --parent $$ --signal kill -- ./no-such-program").code(127);
     if cfg!(target_os = "linux") {
         // The shell in the middle is killed; its child, which would sleep for an hour and hold our pipe open, goes with it.
         run(
-            "sh -c '\"$HUD\" __child --parent $$ -- sleep 3600 & sleep 0.2; kill -9 $$'; echo gone",
+            "sh -c '\"$HUD\" __child --parent $$ --signal kill -- sleep 3600 & sleep 0.2; kill -9 $$'; echo gone",
         )
         .stdout("gone\n");
     }
@@ -456,4 +456,46 @@ fn help_is_data_and_a_slip_is_not() {
         output.stderr
     );
     Test::new().args(["--version"]).run().code(0);
+}
+
+#[test]
+fn a_served_environment_is_evaluated_over_http_and_stdio() {
+    let server = quiz("serve mcp env.py --port 0").spawn();
+    server.wait_for_stdout("/mcp\n");
+    let url = server.stdout_so_far().trim().to_owned();
+    let hud = env!("CARGO_BIN_EXE_hud");
+    for env in [
+        format!("{{url: {url}}}"),
+        format!("{{command: [{hud}, serve, mcp, env.py, --stdio, --quiet]}}"),
+    ] {
+        let tasks = TASKS.replace("env: env.py", &format!("env: {env}"));
+        let output = quiz("eval -m oracle --json")
+            .file("tasks.yaml", tasks)
+            .run()
+            .code(0);
+        let lines = output.json_lines();
+        assert_eq!(summary(&lines)["mean_reward"], 0.5, "{env}");
+    }
+    let output =
+        quiz("scenario run initials --answer JR --json --args {\"company\":\"HUD\"} --env")
+            .args([&url])
+            .run()
+            .code(0);
+    let grade: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(grade["reward"], 1.0);
+
+    server.signal(Signal::INT);
+    server.wait().code(0);
+}
+
+#[test]
+fn a_port_that_is_taken_is_a_mistake_in_the_command() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let output = quiz(&format!("serve mcp --port {port}")).run().code(2);
+    assert!(
+        output.stderr.contains("hint: choose another port"),
+        "{}",
+        output.stderr
+    );
 }

@@ -74,7 +74,7 @@ impl Bench {
                 wrapper: None,
                 logs: self.folder.path().join("run/logs"),
                 folder: self.folder.path().to_owned(),
-                startup_timeout: Duration::from_secs(60),
+                startup_timeout: Duration::from_mins(1),
             })
             .unwrap(),
         )
@@ -108,7 +108,10 @@ impl Bench {
 }
 
 pub(crate) fn object(value: Value) -> Map<String, Value> {
-    value.as_object().unwrap().clone()
+    match value {
+        Value::Object(object) => object,
+        other => panic!("not an object: {other}"),
+    }
 }
 
 fn blank(source: &Path) -> Task {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use hud::task::{ConnectionSpec, EnvironmentSpec};
@@ -105,13 +105,10 @@ impl Drop for Server {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_scenario_served_by_its_hud_dev_over_http() {
-    let Some(venv) = venv() else { return };
-    let bench = Bench::new(ENVIRONMENT);
-    let port = support::free_port();
-    let mut child = Command::new(venv.join("bin/hud"))
-        .args(["dev", "env:env", "--port", &port.to_string()])
+/// Starts a server of Python hud 5 in the bench's folder and waits until it listens.
+fn start(bench: &Bench, program: &Path, arguments: &[&str], port: u16) -> Server {
+    let mut child = Command::new(program)
+        .args(arguments)
         .current_dir(bench.path())
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
@@ -128,28 +125,51 @@ async fn a_scenario_served_by_its_hud_dev_over_http() {
     // uvicorn says when it listens; afterwards the pipe is kept empty so that the server never blocks on it.
     let (ready, listening) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let mut seen = String::new();
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            seen.push_str(&line);
-            seen.push('\n');
+            eprintln!("{line}");
             if line.contains("Uvicorn running") || line.contains("Application startup complete") {
                 let _ = ready.send(());
             }
         }
-        eprintln!("{seen}");
     });
-    support::wait_for_port(port, listening);
-    let env = EnvironmentSpec::Servers {
+    support::wait_for_port(port, &listening);
+    server
+}
+
+fn at(url: String) -> EnvironmentSpec {
+    EnvironmentSpec::Servers {
         servers: vec![(
             "environment".into(),
             ConnectionSpec::Http {
-                url: format!("http://127.0.0.1:{port}/mcp"),
+                url,
                 headers: BTreeMap::new(),
                 sampling: false,
             },
         )],
-    };
-    check(env, &bench).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scenario_served_by_its_hud_dev_over_http() {
+    let Some(venv) = venv() else { return };
+    let bench = Bench::new(ENVIRONMENT);
+    let port = support::free_port();
+    let arguments = ["dev", "env:env", "--port", &port.to_string()];
+    let server = start(&bench, &venv.join("bin/hud"), &arguments, port);
+    check(at(format!("http://127.0.0.1:{port}/mcp")), &bench).await;
+    drop(server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scenario_served_over_http_and_sse_as_older_servers_do() {
+    let Some(venv) = venv() else { return };
+    let bench = Bench::new(ENVIRONMENT);
+    let port = support::free_port();
+    let script = format!(
+        "from env import env; env.run(transport='sse', host='127.0.0.1', port={port}, show_banner=False)"
+    );
+    let server = start(&bench, &venv.join("bin/python"), &["-c", &script], port);
+    check(at(format!("http://127.0.0.1:{port}/sse")), &bench).await;
     drop(server);
 }
 

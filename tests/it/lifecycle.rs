@@ -97,7 +97,8 @@ async def down():
 fn task(bench: &Bench, name: &str, calls: &[&str]) -> Task {
     let calls: Vec<_> = calls.iter().map(|name| (*name, json!({}))).collect();
     let mut task = bench.task("work", json!({"name": name}), &calls, "done");
-    task.slug = name.to_owned();
+    task.slug.clear();
+    task.slug.push_str(name);
     task
 }
 
@@ -199,7 +200,7 @@ async fn a_tool_over_its_own_time_is_stopped_and_the_rollout_goes_on() {
 async fn finally_leaves_its_mark_for_each_way_a_rollout_can_end() {
     let mut bench = Bench::new(ENVIRONMENT);
     bench.limits.phase_timeout = Duration::from_secs(3);
-    let graded = task(&bench, "graded", &["fine", "fail"]);
+    let fine = task(&bench, "graded", &["fine", "fail"]);
     let mut hung_grader = task(&bench, "hung-grader", &[]);
     hung_grader.args.insert("grade".into(), json!("hang"));
     let mut no_solution = task(&bench, "agent-error", &[]);
@@ -209,7 +210,7 @@ async fn finally_leaves_its_mark_for_each_way_a_rollout_can_end() {
     let mut grader = task(&bench, "grader", &[]);
     grader.args.insert("grade".into(), json!("raise"));
     let (_, results, _) =
-        run(bench.plan(vec![graded, grader, hung_grader, no_solution, setup])).await;
+        run(bench.plan(vec![fine, grader, hung_grader, no_solution, setup])).await;
     let kinds: Vec<(&str, &str)> = results
         .iter()
         .map(|(name, result)| (name.as_str(), result.outcome.kind()))

@@ -1,6 +1,6 @@
 //! Our server, other people's clients: the real Python hud 5 and the official `mcp` SDK, in both eras of the protocol.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use hud::mcp::SessionLimits;
@@ -80,7 +80,7 @@ impl Running {
     }
 }
 
-async fn python(venv: &PathBuf, script: &str, url: &str) -> (bool, String) {
+async fn python(venv: &Path, script: &str, url: &str) -> (bool, String) {
     let mut command = Command::new(venv.join("bin/python"));
     command
         .args(["-W", "ignore", "-c", script, url])

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// Shorter than every provider's keys.
+const SHORTEST_SECRET: usize = 8;
+
 /// A key. It is shown to nobody: not in errors, not in logs, not by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -18,8 +21,12 @@ impl Secret {
         &self.0
     }
 
-    /// `text` without the key: some servers repeat it in their errors.
+    /// `text` without the key: some servers repeat it in their errors. The stand-ins for a key that local servers are given (`x`, `none`)
+    /// are words of other texts, and no secrets.
     pub(super) fn redact(&self, text: &str) -> String {
+        if self.0.len() < SHORTEST_SECRET {
+            return text.to_owned();
+        }
         text.replace(&self.0, "[hidden]")
     }
 }
@@ -101,5 +108,6 @@ mod tests {
         assert_eq!(key.redact("wrong key sk-secret"), "wrong key [hidden]");
         assert_eq!(key.expose(), "sk-secret");
         assert_eq!(Secret::new("  "), None);
+        assert_eq!(Secret::new("x").unwrap().redact("example"), "example");
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::Seconds;
+
 /// Serve an environment to others.
 #[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct ServeArgs {
@@ -49,6 +51,12 @@ pub(in crate::cli) struct ServeMcpArgs {
     /// The Python to run the environment with
     #[arg(long, value_name = "PATH")]
     pub(in crate::cli) python: Option<PathBuf>,
+    /// Refuse more sessions than this at once
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(in crate::cli) max_sessions: u32,
+    /// Close a session that nobody used for this long
+    #[arg(long, value_name = "TIME", default_value = "30m")]
+    pub(in crate::cli) idle_timeout: Seconds,
     /// Keep what the copies print in this folder
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) logs: Option<PathBuf>,

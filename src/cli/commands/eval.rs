@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::LoopSettings;
 use crate::cli::args::{EvalArgs, GlobalArgs};
-use crate::cli::context::{Context, runtime, verbosity};
+use crate::cli::context::{Context, block_on, verbosity};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::{Failure, OrUsage};
 use crate::cli::interrupt::interruptible;
@@ -77,7 +77,7 @@ pub(in crate::cli) fn run(
         options: &options,
         directory: &directory,
     };
-    runtime()?.block_on(async {
+    block_on(async {
         let cancel = CancellationToken::new();
         let work = async {
             let environments = Arc::new(Environments::new(options.clone())?);
@@ -122,7 +122,8 @@ pub(in crate::cli) fn run(
             )
             .await
         };
-        Box::pin(interruptible(&cancel, &context.printer, work)).await
+        let words = "stopping: running rollouts are closed, finished ones are kept (Ctrl-C again to stop at once)";
+        Box::pin(interruptible(&cancel, &context.printer, words, work)).await
     })
 }
 

@@ -77,6 +77,8 @@ mod tests {
                 "hud-scenario-run.1",
                 "hud-scenario-setup.1",
                 "hud-scenario.1",
+                "hud-serve-mcp.1",
+                "hud-serve.1",
                 "hud-set.1",
             ]
         );

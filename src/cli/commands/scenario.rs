@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::{AnswerArgs, GradeArgs, ListArgs, ScenarioCommand, SetupArgs, TargetArgs};
-use crate::cli::context::{Context, runtime};
+use crate::cli::context::{Context, block_on};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::{Failure, OrUsage};
 use crate::cli::interrupt::interruptible;
@@ -153,7 +153,7 @@ fn drive(
     let logs = tempfile::TempDir::with_prefix("hud-logs-")?;
     let options =
         context.environment_options(&variables, python, logs.path().to_owned(), args.timeout.0)?;
-    runtime()?.block_on(async {
+    block_on(async {
         let driver = Driver {
             environments: Arc::new(Environments::new(options.clone())?),
             options: &options,
@@ -163,7 +163,7 @@ fn drive(
             timeout: args.timeout.0,
         };
         let cancel = CancellationToken::new();
-        let outcome = interruptible(&cancel, &context.printer, async {
+        let outcome = interruptible(&cancel, &context.printer, "stopping", async {
             tokio::select! {
                 () = cancel.cancelled() => Err(Failure::Interrupted),
                 outcome = work(&driver, &target) => outcome,

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::{ServeCommand, ServeMcpArgs};
-use crate::cli::context::{Context, runtime};
+use crate::cli::context::{Context, block_on};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::interruptible;
@@ -65,46 +66,65 @@ fn mcp(args: &ServeMcpArgs, context: &Context<'_>) -> Result<ExitCode, Failure> 
         logs: options.logs.clone(),
         hosts: hosts(args),
         token: key.as_deref().map(Token::new),
-        limits: SessionLimits::default(),
+        limits: SessionLimits {
+            idle: args.idle_timeout.0,
+            count: args.max_sessions as usize,
+        },
     };
-    runtime()?.block_on(async {
+    block_on(async {
         let stop = CancellationToken::new();
         let work = async {
+            // Bound first: a port that is taken should not cost the start of an environment.
+            let listener = if args.stdio {
+                None
+            } else {
+                Some(listen(args).await?)
+            };
             let environments = Arc::new(Environments::new(options)?);
-            let server = match McpServer::start(Arc::clone(&environments), serve).await {
-                Ok(server) => server,
-                Err(error) => {
+            let started = tokio::select! {
+                () = stop.cancelled() => None,
+                started = McpServer::start(Arc::clone(&environments), serve) => Some(started),
+            };
+            let server = match started {
+                Some(Ok(server)) => server,
+                ended => {
                     environments.close().await;
-                    return Err(error.into());
+                    return match ended {
+                        Some(Err(error)) => Err(error.into()),
+                        _ => Ok(ExitCode::Success),
+                    };
                 }
             };
-            let outcome = if args.stdio {
-                server
+            let outcome = match listener {
+                None => server
                     .serve_stream(tokio::io::stdin(), tokio::io::stdout(), stop.clone())
                     .await
-                    .map_err(Failure::usage)
-            } else {
-                over_http(&server, args, &stop, context).await
+                    .map_err(Failure::usage),
+                Some(listener) => over_http(&server, listener, &stop, context).await,
             };
             server.close().await;
             outcome.map(|()| ExitCode::Success)
         };
-        interruptible(&stop, &context.printer, work).await
+        let words = "stopping: sessions are closed (Ctrl-C again to stop at once)";
+        Box::pin(interruptible(&stop, &context.printer, words, work)).await
+    })
+}
+
+async fn listen(args: &ServeMcpArgs) -> Result<TcpListener, Failure> {
+    let address = SocketAddr::new(args.host, args.port);
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::usage(format!(
+            "cannot listen on {address}: {error}\nhint: choose another port with --port; 0 takes a free one"
+        ))
     })
 }
 
 async fn over_http(
     server: &McpServer,
-    args: &ServeMcpArgs,
+    listener: TcpListener,
     stop: &CancellationToken,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
-    let address = SocketAddr::new(args.host, args.port);
-    let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| {
-        Failure::usage(format!(
-            "cannot listen on {address}: {error}\nhint: choose another port with --port; 0 takes a free one"
-        ))
-    })?;
     let bound = listener.local_addr()?;
     let description = server.description();
     context.printer.talk(&format!(
@@ -118,7 +138,9 @@ async fn over_http(
 
 /// The names of this machine that the address answers to, and those that the user allows.
 fn hosts(args: &ServeMcpArgs) -> Vec<String> {
-    let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+    let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"]
+        .map(str::to_owned)
+        .to_vec();
     if !args.host.is_loopback() && !args.host.is_unspecified() {
         hosts.push(args.host.to_string());
     }

@@ -110,6 +110,17 @@ pub(in crate::cli) fn resolve(
     project: &ProjectSettings,
     keys: &Keys,
 ) -> Result<Resolved, Failure> {
+    let (_, resolved) = choose(settings, project, keys)?;
+    settings.overrides.check_type(resolved.agent_type)?;
+    Ok(resolved)
+}
+
+/// What the provider is asked for in the end, and its answer.
+fn choose(
+    settings: &EvalSettings,
+    project: &ProjectSettings,
+    keys: &Keys,
+) -> Result<(ModelChoice, Resolved), Failure> {
     let lookup = |name: &str| keys.get(name);
     let mut choice = ModelChoice {
         name: model_name(settings)?,
@@ -145,8 +156,7 @@ pub(in crate::cli) fn resolve(
             resolved = provider::resolve(&choice, &lookup).or_usage()?;
         }
     }
-    settings.overrides.check_type(resolved.agent_type)?;
-    Ok(resolved)
+    Ok((choice, resolved))
 }
 
 fn base_url_variable(agent: AgentType) -> Option<&'static str> {
@@ -178,4 +188,130 @@ pub(in crate::cli) fn judge(
         model: model.map(str::to_owned),
         retry: LoopSettings::default().retry,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::{Cli, Command};
+    use crate::cli::failure::words;
+    use crate::util::fs;
+
+    /// The agent's type and the address that is asked for, or the first line of the error.
+    fn check(
+        flags: &str,
+        process: &[(&str, &str)],
+        dotenv: &str,
+        toml: &str,
+        expected: Result<(AgentType, Option<&str>), &str>,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(&folder.path().join("hud.toml"), toml).unwrap();
+        fs::write(&folder.path().join(".env"), dotenv).unwrap();
+        let process = process
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let variables = Variables::new(process, folder.path()).unwrap();
+        let project = ProjectSettings::read(folder.path(), &|_| None).unwrap();
+        let line = format!("hud eval {flags}");
+        let Command::Eval(args) = Cli::parse_from(line.split_whitespace()).command else {
+            panic!("not eval");
+        };
+        let settings =
+            EvalSettings::resolve(&args, crate::cli::args::GlobalArgs::default(), &project)
+                .unwrap();
+        let keys = Keys::new(&variables, &project, settings.agent_type());
+        let got = choose(&settings, &project, &keys)
+            .map(|(choice, resolved)| (resolved.agent_type, choice.base_url))
+            .map_err(|failure| {
+                let words = words(&failure).unwrap();
+                words.lines().next().unwrap_or_default().to_owned()
+            });
+        let expected = expected
+            .map(|(agent, url)| (agent, url.map(str::to_owned)))
+            .map_err(str::to_owned);
+        assert_eq!(got, expected, "{flags} {toml}");
+    }
+
+    #[test]
+    fn the_address_is_the_flags_then_the_variables_then_the_files() {
+        let toml = "[eval]\nbase_url = 'http://eval'\n[claude]\nbase_url = 'http://claude'\n";
+        let key = ("ANTHROPIC_API_KEY", "k");
+        let variable = ("ANTHROPIC_BASE_URL", "http://variable");
+        let claude = |url| Ok((AgentType::Claude, url));
+        let model = "-m claude-x";
+        check(model, &[key], "", "", claude(None));
+        check(model, &[key], "", toml, claude(Some("http://eval")));
+        check(
+            "claude.yaml claude",
+            &[key],
+            "",
+            toml,
+            claude(Some("http://claude")),
+        );
+        check(
+            model,
+            &[key],
+            "",
+            "[claude]\nbase_url = 'http://claude'",
+            claude(Some("http://claude")),
+        );
+        check(model, &[key, variable], "", toml, claude(None));
+        // A `.env` file is below `hud.toml`.
+        check(
+            model,
+            &[key],
+            "ANTHROPIC_BASE_URL=http://dotenv",
+            toml,
+            claude(Some("http://eval")),
+        );
+        check(
+            "-m claude-x --base-url http://flag",
+            &[key, variable],
+            "",
+            toml,
+            claude(Some("http://flag")),
+        );
+    }
+
+    #[test]
+    fn a_key_may_be_in_a_variable_a_file_or_a_section() {
+        let claude = Ok((AgentType::Claude, None));
+        let model = "-m claude-x";
+        check(model, &[("ANTHROPIC_API_KEY", "k")], "", "", claude);
+        check(model, &[], "ANTHROPIC_API_KEY=k", "", claude);
+        check(model, &[], "", "[claude]\napi_key = 'k'", claude);
+        check(
+            model,
+            &[],
+            "",
+            "[openai]\napi_key = 'k'",
+            Err("no key for the model `claude-x`: ANTHROPIC_API_KEY is not set"),
+        );
+    }
+
+    #[test]
+    fn a_type_without_a_model_plays_its_usual_one() {
+        let key = [("ANTHROPIC_API_KEY", "k"), ("OPENAI_API_KEY", "k")];
+        check("x.yaml claude", &key, "", "", Ok((AgentType::Claude, None)));
+        check("x.yaml oracle", &[], "", "", Ok((AgentType::Oracle, None)));
+        check("x.yaml", &key, "", "", Err("no model"));
+        check(
+            "x.yaml openai_compatible",
+            &key,
+            "",
+            "",
+            Err("no model: the agent `openai_compatible` needs one"),
+        );
+        check(
+            "-m gpt-x --agent oracle",
+            &key,
+            "",
+            "",
+            Err("the agent `oracle` plays solutions and cannot play `gpt-x`"),
+        );
+    }
 }

@@ -96,7 +96,7 @@ mod tests {
         let first = install(Some(&cache), root.path()).unwrap();
         assert!(first.join("hud/worker.py").is_file());
         assert_eq!(first.parent().unwrap(), cache);
-        std::fs::write(first.join("hud/mark"), "").unwrap();
+        fs::write(&first.join("hud/mark"), "").unwrap();
         let second = install(Some(&cache), root.path()).unwrap();
         assert!(second.join("hud/mark").is_file(), "written again");
     }
@@ -105,7 +105,7 @@ mod tests {
     fn an_unusable_cache_falls_back_to_scratch() {
         let root = tempfile::tempdir().unwrap();
         let blocked = root.path().join("file");
-        std::fs::write(&blocked, "").unwrap();
+        fs::write(&blocked, "").unwrap();
         let scratch = root.path().join("scratch");
         let folder = install(Some(&blocked), &scratch).unwrap();
         assert!(folder.starts_with(&scratch));

@@ -43,10 +43,11 @@ pub(in crate::environment) fn interpreter(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::util::fs;
 
     fn touch(path: &Path) {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, "").unwrap();
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
     }
 
     #[test]
@@ -56,7 +57,7 @@ mod tests {
         touch(&at("bin/python3"));
         touch(&at("active/bin/python"));
         let project = at("project/env");
-        std::fs::create_dir_all(&project).unwrap();
+        fs::create_dir_all(&project).unwrap();
         let mut env =
             BTreeMap::from([("PATH".to_owned(), at("bin").to_string_lossy().into_owned())]);
         assert_eq!(

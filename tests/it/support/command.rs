@@ -223,6 +223,11 @@ impl Running {
         self.wait_for("stdout", &self.stdout, text);
     }
 
+    /// Standard output as far as it was read.
+    pub fn stdout_so_far(&self) -> String {
+        self.stdout.text()
+    }
+
     /// Waits until standard error holds `text`.
     pub fn wait_for_stderr(&self, text: &str) {
         self.wait_for("stderr", &self.stderr, text);

@@ -19,8 +19,8 @@ pub fn free_port() -> u16 {
 }
 
 /// Waits until something listens on `port`; `sign` may say so first. Fails loudly after a minute.
-pub fn wait_for_port(port: u16, sign: std::sync::mpsc::Receiver<()>) {
-    let limit = std::time::Instant::now() + std::time::Duration::from_secs(60);
+pub fn wait_for_port(port: u16, sign: &std::sync::mpsc::Receiver<()>) {
+    let limit = std::time::Instant::now() + std::time::Duration::from_mins(1);
     loop {
         let _ = sign.recv_timeout(std::time::Duration::from_millis(200));
         if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
