@@ -16,6 +16,7 @@ mod interop;
 mod lifecycle;
 mod providers;
 mod replay;
+mod seeds;
 mod serve_mcp;
 mod standin;
 mod support;
