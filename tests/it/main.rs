@@ -20,4 +20,5 @@ mod seeds;
 mod serve_mcp;
 mod standin;
 mod support;
+mod task_files;
 mod tidy;
