@@ -12,8 +12,10 @@
 mod cli;
 mod engine;
 mod eval;
+mod failures;
 mod interop;
 mod lifecycle;
+mod model_failures;
 mod providers;
 mod replay;
 mod seeds;
