@@ -14,6 +14,7 @@ mod engine;
 mod eval;
 mod failures;
 mod interop;
+mod kill;
 mod lifecycle;
 mod model_failures;
 mod providers;
