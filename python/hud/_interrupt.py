@@ -40,6 +40,8 @@ _INSIST = 1.0
 _CLOSE_GRACE = 1.0
 _CLOSE_INSIST = 4.0
 _CLOSE_LIMIT = 5.0
+# When the base is gone too, nobody is left who would kill a copy that does not end.
+_ORPHAN_LIMIT = 1.5
 
 _IDLE, _USER, _BUSY = range(3)
 
@@ -61,7 +63,9 @@ class Interrupts:
         self._interrupted: asyncio.Task[Any] | None = None
         self._owed = False
         self._insisted = False
+        self._parent = os.getppid()
         self._closing_since: float | None = None
+        self._limit = 0.0
         self._closing_reacted = False
 
     def install(self) -> None:
@@ -80,6 +84,10 @@ class Interrupts:
         self._stop_now(frame)
 
     def _stop_now(self, frame: FrameType | None) -> None:
+        if self._closing_reacted:
+            # What user code is running now is its clean-up; the base of a dead program asks every copy to stop,
+            # also those that saw by themselves that it is gone.
+            return
         self._insisted = False
         self._loop.call_soon_threadsafe(self._deadline_in_loop)
         self._stop_user_code(frame)
@@ -117,21 +125,28 @@ class Interrupts:
 
     def _on_terminate(self, _: int, __: FrameType | None) -> None:
         if self._closing_since is None:
-            self._closing_since = time.monotonic()
+            self._begin_closing()
             signal.setitimer(signal.ITIMER_REAL, _CLOSE_GRACE)
             self._loop.call_soon_threadsafe(self._close)
+        if os.getppid() != self._parent:
+            self._limit = min(self._limit, time.monotonic() + _ORPHAN_LIMIT)
+            self._arm(_CLOSE_GRACE)
+
+    def _begin_closing(self) -> None:
+        self._closing_since = time.monotonic()
+        self._limit = self._closing_since + _CLOSE_LIMIT
 
     def closing(self) -> None:
         """The end has begun, in the loop: from now on only the total time is limited."""
         if self._closing_since is None:
-            self._closing_since = time.monotonic()
+            self._begin_closing()
         self._closing_reacted = True
         self._insisted = self._owed = False
-        signal.setitimer(signal.ITIMER_REAL, max(0.01, self._closing_since + _CLOSE_INSIST - time.monotonic()))
+        self._arm(self._closing_since + _CLOSE_INSIST - time.monotonic())
 
     def _on_alarm(self, _: int, frame: FrameType | None) -> None:
         if self._closing_since is not None:
-            left = self._closing_since + _CLOSE_LIMIT - time.monotonic()
+            left = self._limit - time.monotonic()
             if left <= 0.02:
                 _give_up()
             if self._closing_reacted and self._insisted:
@@ -163,8 +178,7 @@ class Interrupts:
 
     def _arm(self, seconds: float) -> None:
         if self._closing_since is not None:
-            left = self._closing_since + _CLOSE_LIMIT - time.monotonic()
-            seconds = max(0.01, min(seconds, left))
+            seconds = max(0.01, min(seconds, self._limit - time.monotonic()))
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
@@ -198,8 +212,8 @@ def _raise_in(thread: int) -> None:
 
 
 def _give_up() -> None:
-    """Leave at once: cleanup has had its 5 seconds."""
+    """Leave at once: cleanup has had its time."""
     try:
-        print("hud: cleanup did not finish within 5 s; leaving without it", file=sys.stderr, flush=True)
+        print("hud: cleanup did not finish in time; leaving without it", file=sys.stderr, flush=True)
     finally:
         os._exit(1)
