@@ -419,15 +419,15 @@ fn no_key_can_be_found_from_inside() {
         check(&test_with_keys.run().code(0));
 
         // The same from a file of secrets, which may hold anything.
-        let lines: String = keys
+        let lines: Vec<String> = keys
             .iter()
             .chain(&["MY_DATABASE_PASSWORD"])
-            .map(|key| format!("{key}=s3cret-{key}\n"))
+            .map(|key| format!("{key}=s3cret-{key}"))
             .collect();
         let test = test();
         let file = test.home().join(".hud/.env");
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, lines).unwrap();
+        std::fs::write(file, lines.join("\n")).unwrap();
         check(&test.run().code(0));
         assert_eq!(provider.violations(), Vec::<String>::new());
         // The model did get its key.

@@ -13,6 +13,7 @@ mod cli;
 mod engine;
 mod eval;
 mod failures;
+mod init;
 mod interop;
 mod kill;
 mod lifecycle;

@@ -144,6 +144,17 @@ fn equal_tasks_need_different_slugs() {
     );
 }
 
+/// A list as JSON Lines.
+fn lines(rows: &Value) -> String {
+    let rows: Vec<String> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(Value::to_string)
+        .collect();
+    rows.join("\n")
+}
+
 /// A row of the older form: `more` is merged into it.
 fn older(id: &str, more: Value) -> Value {
     let mut row = json!({
@@ -187,14 +198,7 @@ fn a_task_of_the_older_form_is_the_mean_of_its_evaluate_calls() {
     ]);
     for (file, text) in [
         ("tasks.json", rows.to_string()),
-        (
-            "tasks.jsonl",
-            rows.as_array()
-                .unwrap()
-                .iter()
-                .map(|row| format!("{row}\n"))
-                .collect(),
-        ),
+        ("tasks.jsonl", lines(&rows)),
     ] {
         let output = run(file, &text, "oracle").code(0);
         assert_eq!(
