@@ -1,7 +1,5 @@
 //! Folders that are embedded in the binary: a new file in them must rebuild it, which the embedding macro cannot tell Cargo by itself.
 
-#![expect(clippy::print_stdout, reason = "that is how a build script speaks to Cargo")]
-
 fn main() {
     for folder in ["python/hud", "templates", "completions"] {
         println!("cargo::rerun-if-changed={folder}");
