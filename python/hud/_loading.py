@@ -164,6 +164,9 @@ def find_environment(module: ModuleType, attr: str | None, tasks: list[Task], pa
             f"the tasks of {path} belong to several environments: {names}",
             hint="put the tasks of each environment into a file of their own",
         )
+    if tasks and all(task.mcp_config or task.env is not None for task in tasks):
+        # They bring their own, as tasks of the older form do; this one only carries them to the client.
+        return Environment(path.stem)
     raise LoadError(f"{path} makes no Environment", hint="write `env = hud.Environment(…)` at the top level")
 
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hud._jsonable import to_json
+from hud._model import Model
 
 if TYPE_CHECKING:
     from hud.environment import Environment
@@ -161,6 +162,11 @@ class Task:
             return [_call(item) for item in value] if isinstance(value, (list, tuple)) else _call(value)
         if name == "solution" and isinstance(value, Mapping) and isinstance(value.get("tool_calls"), (list, tuple)):
             return {**to_json(value), "tool_calls": [_call(item) for item in value["tool_calls"]]}
+        if name == "agent_config" and isinstance(value, Model):
+            # The defaults of the record are no settings of the task: written out, they would win over every flag.
+            untouched = type(value)().model_dump()
+            given = value.model_dump(exclude_none=True)
+            return {key: item for key, item in given.items() if item != untouched[key]}
         if hasattr(value, "model_dump"):
             return to_json(value.model_dump(exclude_none=True), f"the task's {name}")
         return to_json(value, f"the task's {name}")

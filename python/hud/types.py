@@ -216,7 +216,7 @@ class BaseAgentConfig(Model):
     """The agent settings that a task may carry as its `agent_config`. Unknown names are refused.
 
     `append_setup_tool` is an older spelling of `append_setup_output`. `response_tool_name` and
-    `initial_screenshot` are read from old task files and have no effect.
+    `initial_screenshot` belong to old tasks; one that sets them is refused with what to do instead.
     """
 
     system_prompt: str | None = None

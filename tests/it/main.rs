@@ -11,11 +11,14 @@
 
 mod cli;
 mod engine;
+mod eval;
 mod interop;
 mod lifecycle;
 mod providers;
 mod replay;
+mod seeds;
 mod serve_mcp;
 mod standin;
 mod support;
+mod task_files;
 mod tidy;

@@ -14,14 +14,14 @@ use crate::cli::failure::{Failure, OrUsage};
 use crate::cli::interrupt::interruptible;
 use crate::cli::job::{self, Job, Keys, Source};
 use crate::cli::settings::{AgentSettings, EvalSettings, ProjectSettings, as_json, as_text, rows};
-use crate::config::Variables;
+use crate::config::{Origin, Setting, Variables};
 use crate::environment::Environments;
 use crate::eval::Plan;
 use crate::store::{RunDirectory, new_job_id};
 use crate::ui::StdoutMode;
 use crate::util::fs;
 
-/// How long an environment may take to start: importing a large project takes tens of seconds on a cold disk.
+/// How long an environment may take to start unless a phase's time was set: importing a large project takes tens of seconds on a cold disk.
 const STARTUP_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Everything is read and checked first; then the environments start; then the rollouts.
@@ -68,7 +68,7 @@ pub(in crate::cli) fn run(
         &variables,
         settings.python.as_ref().map(|python| python.value.clone()),
         directory.logs(),
-        STARTUP_TIMEOUT,
+        startup_timeout(&settings.phase_timeout),
     )?;
     let job = Job {
         settings: &settings,
@@ -127,6 +127,15 @@ pub(in crate::cli) fn run(
     })
 }
 
+/// Starting is how the first rollout of an environment connects to it, so `--phase-timeout` bounds it too.
+fn startup_timeout(phase_timeout: &Setting<Duration>) -> Duration {
+    if phase_timeout.origin == Origin::Default {
+        STARTUP_TIMEOUT
+    } else {
+        phase_timeout.value
+    }
+}
+
 /// Prints each setting with its origin. Needs neither tasks nor a model; uses both as far as they are known.
 fn show_config(
     settings: &EvalSettings,
@@ -140,10 +149,7 @@ fn show_config(
         None => Source::find(None, &lookup).ok(),
     };
     let keys = Keys::new(variables, project, settings.agent_type());
-    let agent_type = match job::resolve_model(settings, project, &keys) {
-        Ok(model) => Some(model.agent_type),
-        Err(_) => settings.agent_type(),
-    };
+    let agent_type = job::agent_type(settings, &keys);
     let agent = AgentSettings::new(
         &settings.typed,
         source.as_ref().and_then(Source::agent_layer),

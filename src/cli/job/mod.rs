@@ -7,7 +7,7 @@ mod running;
 mod source;
 
 pub(super) use checks::{own_variables, parameters, scenario, unknown};
-pub(super) use model::{Keys, judge, resolve as resolve_model};
+pub(super) use model::{Keys, agent_type, judge, resolve as resolve_model};
 pub(super) use record::record;
 pub(super) use running::Job;
 pub(super) use source::Source;

@@ -83,6 +83,27 @@ fn model_name(settings: &EvalSettings) -> Result<String, Failure> {
     )))
 }
 
+/// The type of agent that would run, as far as it is known: its provider's key need not be there.
+pub(in crate::cli) fn agent_type(settings: &EvalSettings, keys: &Keys) -> Option<AgentType> {
+    let Ok(name) = model_name(settings) else {
+        return settings.agent_type();
+    };
+    let choice = ModelChoice {
+        name,
+        agent: settings.agent_type(),
+        base_url: settings.base_url.as_ref().map(|url| url.value.clone()),
+        gateway: settings.gateway.value,
+    };
+    let lookup = |name: &str| {
+        let is_key = KEYS_IN_SECTIONS.contains(&name) || name == env_vars::HUD_API_KEY;
+        keys.get(name).or_else(|| is_key.then(|| "any".to_owned()))
+    };
+    match provider::resolve(&choice, &lookup) {
+        Ok(resolved) => Some(resolved.agent_type),
+        Err(_) => settings.agent_type(),
+    }
+}
+
 /// The model, ready to be called: its provider is known and its key is there.
 pub(in crate::cli) fn resolve(
     settings: &EvalSettings,

@@ -22,7 +22,7 @@ impl AgentSettings {
             config: AgentConfig {
                 max_steps: Some(Steps::AtMost(10)),
                 auto_respond: Some(false),
-                append_setup_output: Some(false),
+                append_setup_output: Some(true),
                 // A tool that takes longer hangs more often than it works.
                 tool_timeout_seconds: Some(120.0),
                 // Thinking models take minutes for one answer.

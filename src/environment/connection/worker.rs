@@ -136,7 +136,7 @@ impl Worker {
         let mut lines = BufReader::new(stdout).lines();
         let ready = tokio::time::timeout(
             options.timeout,
-            first_line(&mut lines, &options.source, &options.log),
+            first_line(&mut lines, &mut child, &options.source, &options.log),
         )
         .await
         .unwrap_or_else(|_| {
@@ -241,6 +241,7 @@ impl Worker {
 
 async fn first_line(
     lines: &mut Lines<BufReader<ChildStdout>>,
+    child: &mut Child,
     source: &Path,
     log: &Path,
 ) -> Result<Ready, String> {
@@ -250,10 +251,13 @@ async fn first_line(
         .map_err(|error| format!("the worker's control channel broke: {error}"))?;
     let tail = || text::strip_control(&fs::tail(log, LOG_TAIL));
     let Some(line) = line else {
-        return Err(with_log(
-            &format!("Python ended while it imported `{}`", source.display()),
-            &tail(),
-        ));
+        // It may also have closed its stdout and live on.
+        let how = match tokio::time::timeout(BASE_EXIT, child.wait()).await {
+            Ok(Ok(status)) => format!(" ({status})"),
+            Ok(Err(_)) | Err(_) => String::new(),
+        };
+        let what = format!("Python ended while it imported `{}`{how}", source.display());
+        return Err(with_log(&what, &tail()));
     };
     match serde_json::from_str(&line) {
         Ok(FromBase::Ready {

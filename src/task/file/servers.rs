@@ -24,13 +24,20 @@ pub(super) fn mcp_config(
         .into_iter()
         .filter_map(|server| {
             let name = server.key.clone();
-            let server = server.fields(sink)?;
+            let mut server = server.fields(sink)?;
             let connection = match (server.has("command"), server.has("url")) {
                 (true, false) => stdio(server, base, sink),
                 (false, true) => http(server, sink),
                 _ => {
                     let message = format!("{} needs either 'command' or 'url'", server.place);
                     sink.error(server.at, message);
+                    // One of the two may be there under a wrong name.
+                    for kind in ["command", "url"] {
+                        for key in environment::known(kind) {
+                            server.take(key);
+                        }
+                    }
+                    server.finish(&["command", "url"], sink);
                     None
                 }
             };

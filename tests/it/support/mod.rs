@@ -6,9 +6,11 @@ mod command;
 pub mod provider;
 mod redact;
 mod require;
+mod results;
 
 pub use command::{Output, Running, Test};
 pub use require::require;
+pub use results::{Job, unaligned};
 
 /// A port of loopback that was free a moment ago.
 pub fn free_port() -> u16 {
