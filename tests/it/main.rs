@@ -12,8 +12,11 @@
 mod cli;
 mod engine;
 mod eval;
+mod failures;
 mod interop;
+mod kill;
 mod lifecycle;
+mod model_failures;
 mod providers;
 mod replay;
 mod seeds;
