@@ -281,7 +281,13 @@ class Base:
             )
 
     def _end_all(self) -> None:
+        path = self._listener.getsockname()
         self._listener.close()
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        # The folder is the starter's, who removes it; when the starter was killed, the last base does.
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(path))
         for living in self._living.values():
             # The deadline's signal frees a copy whose tool blocks it at once; a SIGTERM alone gives the
             # tool a second, which is all the time there is.

@@ -74,6 +74,20 @@ pub struct Prompt {
 }
 
 impl Prompt {
+    /// Whether there is nothing in it that a model could answer: no message, or only white space.
+    pub fn is_empty(&self) -> bool {
+        let blank = |content: &[Content]| {
+            content
+                .iter()
+                .all(|block| block.as_text().is_some_and(|text| text.trim().is_empty()))
+        };
+        self.messages.iter().all(|message| match message {
+            Message::User { content } | Message::System { content } => blank(content),
+            Message::Assistant { turn } => turn.text().trim().is_empty(),
+            Message::Tools { results } => results.is_empty(),
+        })
+    }
+
     /// The text of all messages, joined by newlines.
     pub fn text(&self) -> String {
         self.messages

@@ -14,6 +14,7 @@ use super::connection::stdio::{StdioOptions, StdioServer, working_directory};
 use super::connection::worker::{Worker, WorkerOptions};
 use super::connection::{package, python};
 use super::events::Events;
+use super::log_guard::LogGuard;
 use super::scenario;
 use super::session::{Keeper, Link, Session, SessionOptions};
 use crate::event::Phase;
@@ -50,6 +51,7 @@ pub struct Environments {
     scratch: tempfile::TempDir,
     bases: Mutex<HashMap<EnvironmentSpec, BaseCell>>,
     started: AtomicUsize,
+    logs: LogGuard,
 }
 
 /// Filled once: by the base, or by why it did not start.
@@ -89,6 +91,7 @@ impl Environments {
             scratch: tempfile::TempDir::with_prefix("hud-")?,
             bases: Mutex::new(HashMap::new()),
             started: AtomicUsize::new(0),
+            logs: LogGuard::default(),
         })
     }
 
@@ -324,6 +327,7 @@ impl Environments {
             description.name.clone(),
             description.scenarios.clone(),
             options,
+            self.logs.watch(&options.log),
             &[events],
         ))
     }
@@ -355,7 +359,14 @@ impl Environments {
                 Err(error) => failure = failure.or(Some(error)),
             }
         }
-        let session = Session::new(links, String::new(), Vec::new(), options, &joined);
+        let session = Session::new(
+            links,
+            String::new(),
+            Vec::new(),
+            options,
+            self.logs.watch(&options.log),
+            &joined,
+        );
         if let Some(error) = failure {
             session.close().await;
             return Err(error);
@@ -403,7 +414,7 @@ impl Environments {
                     events.clone(),
                 )
                 .await
-                .map_err(|error| format!("cannot connect to `{url}`: {error}"))?;
+                .map_err(|error| format!("cannot connect to `{url}`: {}", error.cause()))?;
                 (client, Keeper::Http, events)
             }
         };

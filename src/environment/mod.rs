@@ -9,6 +9,7 @@ mod environments;
 mod events;
 mod explain;
 mod legacy;
+mod log_guard;
 mod scenario;
 mod session;
 mod visibility;

@@ -14,6 +14,7 @@ use super::api::{EnvironmentError, Prompt, Sampler, ScenarioInfo};
 use super::connection::stdio::StdioServer;
 use super::connection::worker::{Exit, Worker};
 use super::events::Events;
+use super::log_guard::WatchedLog;
 use super::visibility::Visibility;
 use super::{legacy, scenario};
 use crate::event::{Evaluation, Phase};
@@ -85,6 +86,7 @@ pub(super) struct Inner {
     trace_id: String,
     pub(super) log: PathBuf,
     stopped: AtomicBool,
+    watched_log: WatchedLog,
 }
 
 struct Active {
@@ -110,6 +112,7 @@ impl Session {
         name: String,
         scenarios: Vec<ScenarioInfo>,
         options: &SessionOptions,
+        watched_log: WatchedLog,
         events: &[Arc<Events>],
     ) -> Self {
         let inner = Arc::new(Inner {
@@ -121,6 +124,7 @@ impl Session {
             trace_id: options.trace_id.clone(),
             log: options.log.clone(),
             stopped: AtomicBool::new(false),
+            watched_log,
         });
         for events in events {
             // Set once, here.
@@ -292,6 +296,7 @@ impl Session {
                 Keeper::Http => {}
             }
         }
+        warnings.extend(self.inner.watched_log.sentence());
         warnings
     }
 }
@@ -476,7 +481,7 @@ impl Inner {
             .map(|session| Map::from_iter([(mcp::SESSION_META.to_owned(), session.clone())]));
         let visibility = Visibility::from_meta(&result.meta);
         let prompt = scenario::prompt(result);
-        if prompt.messages.is_empty() {
+        if prompt.is_empty() {
             return Err(error(
                 Phase::Setup,
                 format!("the scenario `{wire_name}` returned an empty prompt"),

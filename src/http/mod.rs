@@ -14,4 +14,6 @@ pub(crate) mod testing;
 pub use client::{client, client_for};
 pub use error::{HttpError, HttpErrorKind};
 pub use request::{Headers, Streamed, get, post_json, post_sse};
+/// The error of [`client`], for those who must find it in an error of another crate.
+pub use reqwest::Error as ClientError;
 pub use sse::{Event, Events};

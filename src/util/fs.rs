@@ -117,6 +117,20 @@ pub fn append(path: &Path) -> Result<File> {
         .with_context(|| format!("cannot open `{}` for appending", path.display()))
 }
 
+/// The size of a file in bytes; 0 when there is none.
+pub fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |meta| meta.len())
+}
+
+/// Cuts a file to its first `length` bytes.
+pub fn truncate(path: &Path, length: u64) -> Result<()> {
+    File::options()
+        .write(true)
+        .open(path)
+        .and_then(|file| file.set_len(length))
+        .with_context(|| format!("cannot cut `{}`", path.display()))
+}
+
 /// The last lines of a file, at most `bytes` of it, for error messages. Empty when there is no such file.
 pub fn tail(path: &Path, bytes: u64) -> String {
     use std::io::{Seek, SeekFrom};

@@ -97,7 +97,8 @@ fn command(program: &Program) -> Command {
         .current_dir(&program.cwd)
         // A terminal's Ctrl-C goes to the whole foreground group; children must outlive it long enough to be closed in order.
         .process_group(0)
-        .kill_on_drop(true);
+        // One that cleans up by itself is left to do so: dropping it closes its stdin, which is its sign to end.
+        .kill_on_drop(program.death_signal == DeathSignal::Kill);
     command
 }
 

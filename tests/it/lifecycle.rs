@@ -322,6 +322,62 @@ async fn output_and_size_cannot_break_the_protocol() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_floods_is_cut_and_the_rollout_says_so() {
+    let mut bench = Bench::new(
+        r#"
+import os
+from hud import Environment
+env = Environment("flood")
+
+@env.tool
+def flood() -> str:
+    while True:
+        os.write(1, b"spam " * 200_000)
+
+@env.scenario("work")
+async def work():
+    yield "Work"
+    yield 1.0
+"#,
+    );
+    bench.limits.tool_timeout = Duration::from_millis(1500);
+    let (_, results, _) = run(bench.plan(vec![bench.task(
+        "work",
+        json!({}),
+        &[("flood", json!({}))],
+        "x",
+    )]))
+    .await;
+    let result = results.values().next().unwrap();
+    assert_eq!(result.outcome.reward(), Some(1.0), "{:?}", result.outcome);
+    assert!(
+        result
+            .warnings
+            .iter()
+            .any(|text| text.contains("its log had over")),
+        "{:?}",
+        result.warnings
+    );
+    for log in std::fs::read_dir(bench.path().join("run/logs")).unwrap() {
+        let size = log.unwrap().metadata().unwrap().len();
+        assert!(size <= 64 * 1024 * 1024, "{size}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_prompt_is_an_error_of_the_environment() {
+    let bench = Bench::new(
+        "from hud import Environment\nenv = Environment('e')\n\n@env.scenario('work')\nasync def work():\n    yield '  '\n    yield 1.0\n",
+    );
+    let (_, results, _) = run(bench.plan(vec![bench.task("work", json!({}), &[], "x")])).await;
+    let outcome = &results.values().next().unwrap().outcome;
+    assert!(
+        matches!(outcome, Outcome::EnvironmentError { phase: Phase::Setup, message } if message.contains("empty prompt")),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_key_is_readable_from_inside_a_worker() {
     let mut bench = Bench::new(
         r#"

@@ -145,7 +145,15 @@ impl Worker {
                 options.source.display(),
                 crate::util::time::human(options.timeout)
             ))
-        })?;
+        });
+        let ready = match ready {
+            Ok(ready) => ready,
+            Err(message) => {
+                // It may hang in the user's code, where it does not see that its stdin has closed.
+                let _ = child.kill().await;
+                return Err(message);
+            }
+        };
         let exits = Exits::default();
         let mut tasks = JoinSet::new();
         tasks.spawn(read_exits(lines, Arc::clone(&exits)));
