@@ -247,13 +247,16 @@ fn the_first_ctrl_c_keeps_what_finished_and_the_second_stops_at_once() {
         wait_for(&running.dir().join("napping"));
         running
     };
-    let running = start();
-    running.signal(Signal::INT);
-    let output = running.wait().code(130);
-    let lines = output.json_lines();
-    let summary = summary(&lines);
-    assert_eq!(summary["graded"], 1);
-    assert_eq!(summary["failed"], json!({"cancelled": 1}));
+    // A terminal that is closed hangs up.
+    for signal in [Signal::INT, Signal::HUP] {
+        let running = start();
+        running.signal(signal);
+        let output = running.wait().code(130);
+        let lines = output.json_lines();
+        let summary = summary(&lines);
+        assert_eq!(summary["graded"], 1);
+        assert_eq!(summary["failed"], json!({"cancelled": 1}));
+    }
 
     let running = start();
     running.signal(Signal::TERM);
