@@ -204,6 +204,21 @@ impl Target {
     }
 }
 
+/// Whether the name itself says who answers: by its prefix, by its pattern, or because nobody is called.
+pub(super) fn has_provider(name: &str) -> bool {
+    let name = name.trim();
+    prefix(name, &[GATEWAY_PREFIX]).is_some()
+        || PROVIDERS
+            .iter()
+            .any(|provider| prefix(name, provider.prefixes).is_some())
+        || PATTERNS.iter().any(|(pattern, _)| matches(pattern, name))
+        || NOT_YET.iter().any(|pattern| matches(pattern, name))
+        || name == oracle::NAME
+        || name == "integration_test"
+        || name == scripted::NAME
+        || name.starts_with("scripted:")
+}
+
 /// The rest of `name` after one of `prefixes` and a slash.
 fn prefix<'a>(name: &'a str, prefixes: &[&str]) -> Option<&'a str> {
     let (first, rest) = name.split_once('/')?;
