@@ -20,7 +20,7 @@ pub enum ExitCode {
     BelowThreshold = 4,
     /// A check failed (`hud debug`, `hud build --check`).
     CheckFailed = 5,
-    /// Ctrl-C or SIGTERM.
+    /// Ctrl-C, SIGTERM or SIGHUP.
     Interrupted = 130,
 }
 

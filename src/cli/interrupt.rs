@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: once ends in order, twice ends at once.
+//! Ctrl-C, SIGTERM and SIGHUP (the terminal was closed): once ends in order, twice ends at once.
 
 use std::future::Future;
 
@@ -37,6 +37,7 @@ pub(super) async fn interruptible<T>(
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -44,6 +45,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
@@ -51,6 +53,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
         }
     }
 }

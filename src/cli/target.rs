@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::environment::{Description, EnvironmentOptions, missing_variables};
+use crate::environment::{Description, EnvironmentOptions};
 use crate::task::file::{self, Kind};
 use crate::task::{
     AgentConfig, ConnectionSpec, EnvironmentSpec, Location, Task, Workdir, arguments,
@@ -163,7 +163,7 @@ impl Chosen {
         description: &Description,
         options: &EnvironmentOptions,
     ) -> Result<(), Failure> {
-        let Some(scenario) = job::scenario(&self.scenario, description) else {
+        let Some(scenario) = job::scenario(&self.scenario, &self.env, description) else {
             return Err(Failure::usage(job::unknown(&self.scenario, description)));
         };
         let task = self.as_task();
@@ -178,7 +178,7 @@ impl Chosen {
                 mistakes.join("\n")
             )));
         }
-        match missing_variables(scenario, options, job::own_variables(&self.env)) {
+        match job::missing(scenario, options, &self.env) {
             Some(missing) => Err(Failure::usage(missing)),
             None => Ok(()),
         }

@@ -21,6 +21,8 @@ pub enum HttpErrorKind {
     Status(u16),
     /// The answer is not what it should be: too large, not JSON, not UTF-8.
     Answer,
+    /// The server answered with something else than an API does, such as a page to log in: asking again gives the same.
+    Foreign,
 }
 
 /// A request failed. The text says which and how; it holds no header and no query string, where keys may be.
@@ -42,7 +44,7 @@ impl HttpError {
     pub(super) fn before(url: &str, detail: String) -> Self {
         Self {
             kind: HttpErrorKind::Request,
-            url: public(url),
+            url: public_url(url),
             detail,
             retry_after: None,
         }
@@ -58,7 +60,7 @@ impl HttpError {
         };
         Self {
             kind,
-            url: public(url),
+            url: public_url(url),
             detail: innermost(error),
             retry_after: None,
         }
@@ -67,7 +69,7 @@ impl HttpError {
     pub(super) fn answer(url: &str, detail: impl Into<String>) -> Self {
         Self {
             kind: HttpErrorKind::Answer,
-            url: public(url),
+            url: public_url(url),
             detail: detail.into(),
             retry_after: None,
         }
@@ -80,7 +82,8 @@ impl HttpError {
             HttpErrorKind::Request
             | HttpErrorKind::Connect
             | HttpErrorKind::Dropped
-            | HttpErrorKind::Answer => None,
+            | HttpErrorKind::Answer
+            | HttpErrorKind::Foreign => None,
         }
     }
 
@@ -92,6 +95,7 @@ impl HttpError {
             HttpErrorKind::Connect => format!("cannot connect to `{url}`: {detail}"),
             HttpErrorKind::Dropped => format!("lost the connection to `{url}`: {detail}"),
             HttpErrorKind::Answer => format!("cannot read the answer of `{url}`: {detail}"),
+            HttpErrorKind::Foreign => format!("`{url}` answered with {detail}"),
             HttpErrorKind::Status(status) if detail.is_empty() => {
                 format!("`{url}` answered {status}")
             }
@@ -100,20 +104,38 @@ impl HttpError {
     }
 }
 
-/// `url` without what may hold secrets: user, password, query string, fragment.
-fn public(url: &str) -> String {
+/// `url` without what may hold secrets: user, password, query string, fragment. What is no URL is treated as one without a scheme.
+pub fn public_url(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url),
     };
-    let (authority, path) = rest
-        .split_once('/')
-        .map_or((rest, None), |(a, p)| (a, Some(p)));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = authority.rsplit('@').next().unwrap_or_default();
-    path.map_or_else(
-        || format!("{scheme}://{host}"),
-        |path| format!("{scheme}://{host}/{path}"),
-    )
+    format!("{scheme}{host}{path}")
+}
+
+/// What `url` holds that nobody may see: its password, and values of the query whose names speak of keys.
+pub fn secrets_of(url: &str) -> Vec<String> {
+    let Ok(url) = reqwest::Url::parse(url) else {
+        return Vec::new();
+    };
+    let password = url.password().map(str::to_owned);
+    let values = url.query().into_iter().flat_map(|query| query.split('&'));
+    let values = values.filter_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        let name = name.to_lowercase();
+        ["key", "token", "secret", "password", "auth", "sig"]
+            .iter()
+            .any(|word| name.contains(word))
+            .then(|| value.to_owned())
+    });
+    password
+        .into_iter()
+        .chain(values)
+        .filter(|secret| !secret.is_empty())
+        .collect()
 }
 
 /// The last error of the chain: the outer ones only say that something failed, and some of them repeat the URL with its query string.
@@ -131,10 +153,20 @@ mod tests {
 
     #[test]
     fn urls_lose_their_secrets() {
-        let check = |url: &str, expected: &str| assert_eq!(public(url), expected);
+        let check = |url: &str, expected: &str| assert_eq!(public_url(url), expected);
         check("https://h/p?key=x#f", "https://h/p");
         check("https://user:pass@h:1/p", "https://h:1/p");
         check("https://user:pass@h", "https://h");
         check("no url", "no url");
+        check("user:pass@h/v1?key=x", "h/v1");
+    }
+
+    #[test]
+    fn secrets_of_urls_are_known() {
+        assert_eq!(
+            secrets_of("http://user:pw@h/v1?api-version=1&api_key=SECRET"),
+            ["pw", "SECRET"]
+        );
+        assert_eq!(secrets_of("nonsense"), Vec::<String>::new());
     }
 }

@@ -12,8 +12,8 @@ mod sse;
 pub(crate) mod testing;
 
 pub use client::{client, client_for};
-pub use error::{HttpError, HttpErrorKind};
-pub use request::{Headers, Streamed, get, post_json, post_sse};
+pub use error::{HttpError, HttpErrorKind, public_url, secrets_of};
+pub use request::{Headers, Streamed, check_url, get, post_json, post_sse};
 /// The error of [`client`], for those who must find it in an error of another crate.
 pub use reqwest::Error as ClientError;
 pub use sse::{Event, Events};

@@ -11,12 +11,16 @@ use super::client::client_for;
 use super::error::{HttpError, HttpErrorKind};
 use super::retry_after::retry_after;
 use super::sse::Events;
+use crate::util::text::one_line;
 
 /// Of the body of an error, this much is kept.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 
 /// An answer that is not a stream may be this large.
 const MAX_BODY: usize = 64 * 1024 * 1024;
+
+/// Of a page that is no answer, an error shows this much.
+const FIRST_WORDS: usize = 120;
 
 /// Header names and values. Values are never printed: they may hold keys.
 pub type Headers = Vec<(String, String)>;
@@ -40,15 +44,82 @@ pub async fn post_sse<B: Serialize + ?Sized>(
         .header("accept", "text/event-stream")
         .json(body);
     let response = send(url, request, headers).await?;
-    let is_json = response
+    let kind = response
         .headers()
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|kind| kind.trim_start().starts_with("application/json"));
-    if is_json {
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    if kind.starts_with("application/json") {
         return read_json(url, response).await.map(Streamed::Whole);
     }
-    Ok(Streamed::Events(Events::new(url, response)))
+    if kind.starts_with("text/event-stream") {
+        return Ok(Streamed::Events(Events::new(url, Bytes::new(), response)));
+    }
+    sniffed(url, response, &kind).await
+}
+
+/// The answer of a server that names another type than it should, or none: its first bytes tell what it is.
+async fn sniffed(url: &str, mut response: Response, kind: &str) -> Result<Streamed, HttpError> {
+    let first = response
+        .chunk()
+        .await
+        .map_err(|error| HttpError::from_reqwest(url, &error))?
+        .unwrap_or_default();
+    let head = String::from_utf8_lossy(&first);
+    let head = head.trim_start_matches('\u{feff}').trim_start();
+    let is_html = kind.starts_with("text/html") || head.starts_with('<');
+    // The first chunk may end within the first word.
+    let is_stream = ["data:", "event:", "id:", "retry:", ":"]
+        .iter()
+        .any(|field| head.starts_with(field) || field.starts_with(head));
+    if !is_html && is_stream {
+        return Ok(Streamed::Events(Events::new(url, first, response)));
+    }
+    let (rest, complete) = read(url, response, MAX_BODY).await?;
+    let body = [first.as_ref(), rest.as_ref()].concat();
+    if complete
+        && !is_html
+        && let Ok(value) = serde_json::from_slice(&body)
+    {
+        return Ok(Streamed::Whole(value));
+    }
+    let text = String::from_utf8_lossy(&body);
+    let (what, text) = if is_html {
+        ("a web page (HTML)", words_of_html(&text))
+    } else {
+        ("neither an event stream nor JSON", text.into_owned())
+    };
+    let words = one_line(&text, FIRST_WORDS);
+    let detail = if words.is_empty() {
+        what.to_owned()
+    } else {
+        format!("{what}: {words}")
+    };
+    Err(HttpError {
+        kind: HttpErrorKind::Foreign,
+        ..HttpError::answer(url, detail)
+    })
+}
+
+/// What a person would read of a page, roughly: the text between tags, without scripts and styles.
+fn words_of_html(page: &str) -> String {
+    let mut words = String::new();
+    let mut rest = page;
+    while let Some((text, tag_on)) = rest.split_once('<') {
+        words.push_str(text);
+        words.push(' ');
+        let lower = tag_on.get(..6).unwrap_or_default().to_ascii_lowercase();
+        let end = match lower.as_str() {
+            "script" => "</script>",
+            _ if lower.starts_with("style") => "</style>",
+            _ => ">",
+        };
+        rest = tag_on.split_once(end).map_or("", |(_, after)| after);
+    }
+    words.push_str(rest);
+    words
 }
 
 /// Posts JSON and reads JSON.
@@ -77,9 +148,15 @@ pub async fn get(url: &str, headers: &Headers, limit: usize) -> Result<Bytes, Ht
 
 /// The client for `url`, which must be one.
 fn checked(url: &str) -> Result<Client, HttpError> {
+    check_url(url)?;
+    Ok(client_for(url))
+}
+
+/// Whether requests can be made to `url`: it is one, for HTTP.
+pub fn check_url(url: &str) -> Result<(), HttpError> {
     let parsed = Url::parse(url).map_err(|error| HttpError::before(url, error.to_string()))?;
     if matches!(parsed.scheme(), "http" | "https") {
-        Ok(client_for(url))
+        Ok(())
     } else {
         let detail = "expected http:// or https://".to_owned();
         Err(HttpError::before(url, detail))
@@ -239,6 +316,33 @@ mod tests {
             outcome("").await,
             "error: lost the connection to `URL/v1/x`: connection closed before message completed (wait None)"
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_no_answer_of_an_api_is_told() {
+        let check = async |headers: &[&str], body: &str, expected: &str| {
+            assert_eq!(outcome(&answer(200, headers, body)).await, expected);
+        };
+        let page = "<!DOCTYPE html>\n<title>Log in</title><style>a{b:c}</style><SCRIPT>x()</script><p>Please  <b>sign in</b></p>";
+        for headers in [&["content-type: text/html; charset=utf-8"][..], &[]] {
+            check(
+                headers,
+                page,
+                "error: `URL/v1/x` answered with a web page (HTML): Log in Please sign in (wait None)",
+            )
+            .await;
+        }
+        check(
+            &["content-type: text/plain"],
+            "It works!",
+            "error: `URL/v1/x` answered with neither an event stream nor JSON: It works! (wait None)",
+        )
+        .await;
+        // Right but for the type.
+        check(&["content-type: text/plain"], "data: 1\n\n", "events 1").await;
+        check(&[], ": hello\n\ndata: 1\n\n", "events 1").await;
+        check(&[], " {\"x\":1}", "whole {\"x\":1}").await;
+        check(&[], "", "events").await;
     }
 
     #[tokio::test]

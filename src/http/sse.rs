@@ -41,11 +41,12 @@ enum StreamFailure {
 }
 
 impl Events {
-    pub(super) fn new(url: &str, response: reqwest::Response) -> Self {
-        let bytes = response
+    /// `first` has been read of the body already.
+    pub(super) fn new(url: &str, first: Bytes, response: reqwest::Response) -> Self {
+        let rest = response
             .bytes_stream()
             .map(|chunk| chunk.map_err(|error| super::error::innermost(&error)));
-        Self::from_bytes(url, bytes)
+        Self::from_bytes(url, futures::stream::iter([Ok(first)]).chain(rest))
     }
 
     fn from_bytes(

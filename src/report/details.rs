@@ -12,9 +12,15 @@ const NAMES: usize = 5;
 /// Reasons before the others are counted: beyond this they are rather in the journal than on a screen.
 const REASONS: usize = 20;
 
-/// Each different reason once, with the rollouts that it took.
-pub(super) fn failures(rows: &[Row], group: u32, paint: Paint) -> Option<String> {
-    let mut reasons: Vec<(&str, Option<&str>, Vec<&RolloutRef>)> = Vec::new();
+/// A kind of failure, its reason, and the rollouts that it took.
+type Reason<'a> = (&'a str, Option<&'a str>, Vec<&'a RolloutRef>);
+
+/// A reason on one line is cut here.
+const REASON_WIDTH: usize = 300;
+
+/// Each different reason once, in the order of first appearance.
+fn distinct(rows: &[Row]) -> Vec<Reason<'_>> {
+    let mut reasons: Vec<Reason<'_>> = Vec::new();
     for row in rows {
         let Ending::Ungraded { kind, reason } = &row.ending else {
             continue;
@@ -28,6 +34,39 @@ pub(super) fn failures(rows: &[Row], group: u32, paint: Paint) -> Option<String>
             None => reasons.push((kind, reason, vec![&row.rollout])),
         }
     }
+    reasons
+}
+
+/// One line for each different reason, with how many rollouts it took: `3 × agent error: refused`. What was cancelled has no reason.
+pub(super) fn reasons(rows: &[Row]) -> Vec<String> {
+    let all: Vec<Reason<'_>> = distinct(rows)
+        .into_iter()
+        .filter(|(_, reason, _)| reason.is_some())
+        .collect();
+    let mut lines: Vec<String> = all
+        .iter()
+        .take(REASONS)
+        .map(|(kind, reason, rollouts)| {
+            // On one line there is no place for hints and traces.
+            let first = reason
+                .unwrap_or_default()
+                .lines()
+                .next()
+                .unwrap_or_default();
+            let first = crate::util::text::one_line(first, REASON_WIDTH);
+            format!("{} × {}: {first}", rollouts.len(), words::kind(kind))
+        })
+        .collect();
+    if all.len() > REASONS {
+        let more = words::plural((all.len() - REASONS) as u64, "other reason");
+        lines.push(format!("{more}, in the run's journal"));
+    }
+    lines
+}
+
+/// Each different reason once, with the rollouts that it took.
+pub(super) fn failures(rows: &[Row], group: u32, paint: Paint) -> Option<String> {
+    let reasons = distinct(rows);
     if reasons.is_empty() {
         return None;
     }

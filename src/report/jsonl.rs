@@ -20,7 +20,7 @@
 //!   `limit` (that ended the loop, graded or not), `content`, `info` and `subscores` (`name, weight, value`) of the grade, `answer, steps,
 //!   tool_calls, input_tokens, output_tokens, judge_input_tokens, judge_output_tokens, cost_usd, duration_s, warnings`.
 //! - `failed` of the summary counts rollouts without a grade by outcome, and `not_started`. `mean_reward`, `stderr` (clustered by task) and
-//!   `success_rate` are over graded rollouts, `null` without any.
+//!   `success_rate` are over graded rollouts, `null` without any. When no environment started there is only a summary, its `directory` `null`.
 //! - `step` is an object with a `type`: `prompt` (`system, text, tools`), `model_started` (`step`), `retry` (`attempt, delay_s, error`), `turn`
 //!   (`step, model, text, reasoning, tool_calls` of `id, name, arguments`; `stop, input_tokens, output_tokens, duration_s`), `tool_started`
 //!   (`id, name, arguments`), `tool_finished` (`id, name, is_error, text, structured, attachments, duration_s`), `user` (`text`),
@@ -116,7 +116,7 @@ enum Line<'a> {
         output_tokens: u64,
         cost_usd: Option<f64>,
         duration_s: f64,
-        directory: String,
+        directory: Option<String>,
     },
 }
 
@@ -363,7 +363,9 @@ fn summary_line(summary: &JobSummary) -> Line<'_> {
         output_tokens: summary.usage.output_tokens,
         cost_usd: summary.cost_usd,
         duration_s: seconds(summary.duration),
-        directory: summary.directory.display().to_string(),
+        directory: Some(&summary.directory)
+            .filter(|directory| !directory.as_os_str().is_empty())
+            .map(|directory| directory.display().to_string()),
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::standard::Report;
 use super::{outcome, plain, words};
 use crate::event::{JobStarted, Phase, RolloutRef, RunEvent, Step};
-use crate::ui::{Printer, Progress, Tone};
+use crate::ui::{Printer, Progress, Tone, pad, width_of};
 use crate::util::text;
 
 /// More rows push what ended off a small screen.
@@ -69,7 +69,7 @@ impl Live {
             .running
             .values()
             .take(ROWS)
-            .map(|row| row.name.chars().count())
+            .map(|row| width_of(&row.name))
             .max()
             .unwrap_or(0);
         let mut rows: Vec<String> = self
@@ -82,7 +82,7 @@ impl Live {
                     (Some(phase), _) => phase.as_str().to_owned(),
                     (None, _) => "starting".to_owned(),
                 };
-                let line = format!("  {:name_width$}  {doing:<8}  {}", row.name, row.last);
+                let line = format!("  {}  {doing:<8}  {}", pad(&row.name, name_width), row.last);
                 line.trim_end().to_owned()
             })
             .collect();
@@ -258,6 +258,20 @@ mod tests {
         }
         assert_eq!(live.rows().len(), ROWS + 1);
         assert_eq!(live.rows()[ROWS], "  … and 3 more");
+    }
+
+    #[test]
+    fn a_finished_line_with_wide_characters_fits() {
+        let (mut live, captured) = live();
+        for task in ["漢字", &"漢字".repeat(30)] {
+            let rollout = rollout(0, task, 0);
+            let answer = "漢字".repeat(100);
+            live.event(&finished(rollout, result(graded(1.0), Some(&answer))))
+                .unwrap();
+        }
+        for line in captured.stderr().lines() {
+            assert!(width_of(line) <= 80, "{line}");
+        }
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! One finished rollout as a line, with what went wrong below it.
 
 use crate::event::{JobStarted, Outcome, RolloutRef, RolloutResult};
-use crate::ui::{Paint, Tone, width_of};
-use crate::util::text;
+use crate::ui::{Paint, Tone, fit, width_of};
 
 use super::words;
 
@@ -14,7 +13,7 @@ const ANSWER_WIDTH: usize = 8;
 
 /// Names rollouts: a task that is played more than once has its repeat, from 1, behind its name.
 pub(super) fn name(rollout: &RolloutRef, group: u32) -> String {
-    let task = text::one_line(&rollout.task, NAME_WIDTH);
+    let task = words::line(&rollout.task, NAME_WIDTH);
     if group > 1 {
         format!("{task} #{}", rollout.repeat + 1)
     } else {
@@ -61,7 +60,8 @@ pub(super) fn lines(
     let plain = format!("{head}{name}  {ending}  {steps}  {tokens} tok  {time}");
     let room = width.saturating_sub(width_of(&plain) + 2);
     let ending = paint.tone(tone, &ending);
-    let mut out = format!("{head}{name}  {ending}  {steps}  {tokens} tok  {time}");
+    let line = format!("{head}{name}  {ending}  {steps}  {tokens} tok  {time}");
+    let mut out = fit(&line, width);
     if let Some(answer) = &result.answer
         && room >= ANSWER_WIDTH
     {

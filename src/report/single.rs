@@ -9,7 +9,7 @@ use super::standard::Report;
 use super::{outcome, plain, words};
 use crate::event::{JobStarted, RunEvent, Step};
 use crate::message::{Arguments, Content, Message, ToolCall, ToolResult, Turn};
-use crate::ui::{Paint, Printer, Tone, Verbosity};
+use crate::ui::{Paint, Printer, Tone, Verbosity, width_of};
 use crate::util::text;
 
 /// Lines of a prompt without `-v`.
@@ -206,11 +206,9 @@ impl Single {
             usize::MAX
         } else {
             // The arrow, the name, the brackets and an indent of two.
-            self.printer
-                .width()
-                .saturating_sub(name.chars().count() + 6)
+            self.printer.width().saturating_sub(width_of(&name) + 6)
         };
-        let arguments = text::one_line(&arguments, width);
+        let arguments = words::line(&arguments, width);
         let arrow = self.paint().tone(Tone::Accent, "→");
         format!("  {arrow} {name}({arguments})")
     }
@@ -237,9 +235,9 @@ impl Single {
         };
         let time = words::duration(duration);
         // The mark, the indent, and two gaps of two.
-        let used = 4 + name.chars().count() + tail.chars().count() + 2 + time.len();
+        let used = 4 + width_of(&name) + width_of(&tail) + 2 + time.len();
         let room = self.printer.width().saturating_sub(used).max(20);
-        let first = text::one_line(first, room);
+        let first = words::line(first, room);
         let time = paint.tone(Tone::Dim, &time);
         let mut out = format!("  {mark} {name}{first}{tail}  {time}");
         if self.is_verbose() && more > 0 {
@@ -254,10 +252,7 @@ impl Single {
         for content in &result.content {
             if let Some(what) = attachment(content) {
                 out.push_str("\n    ");
-                out.push_str(&text::one_line(
-                    &what,
-                    self.printer.width().saturating_sub(4),
-                ));
+                out.push_str(&words::line(&what, self.printer.width().saturating_sub(4)));
             }
         }
         out

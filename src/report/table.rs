@@ -138,7 +138,7 @@ fn by_task(rows: &[Row]) -> Table {
         };
         let seconds = average(|row| row.duration.as_secs_f64());
         table.row(vec![
-            Cell::new(text::one_line(task, 40)),
+            Cell::new(words::line(task, 40)),
             reward,
             Cell::new(n),
             Cell::new(format!("{:.1}", average(|row| f64::from(row.steps)))),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::ui::fit;
 use crate::util::{text, time};
 
 /// Lines of one text that are shown before the rest is only counted.
@@ -63,9 +64,14 @@ pub(super) fn duration(duration: Duration) -> String {
     }
 }
 
-/// An answer in quotes, on one line, in at most `width` characters.
+/// A text on one line, in at most `width` columns of a terminal.
+pub(super) fn line(text: &str, width: usize) -> String {
+    fit(&text::one_line(text, usize::MAX), width)
+}
+
+/// An answer in quotes, on one line, in at most `width` columns.
 pub(super) fn quoted(answer: &str, width: usize) -> String {
-    format!("\"{}\"", text::one_line(answer, width.saturating_sub(2)))
+    format!("\"{}\"", line(answer, width.saturating_sub(2)))
 }
 
 /// The lines of a text, made safe and each put behind `indent`. Of a very long text the rest is counted.
@@ -135,5 +141,6 @@ mod tests {
     fn answers_are_one_line() {
         assert_eq!(quoted("a\nb", 80), "\"a b\"");
         assert_eq!(quoted("abcdefgh", 7), "\"abcd…\"");
+        assert_eq!(quoted("漢字漢字", 7), "\"漢字…\"");
     }
 }

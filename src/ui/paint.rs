@@ -57,6 +57,12 @@ pub fn fit(text: &str, width: usize) -> String {
     console::truncate_str(text, width, "…").into_owned()
 }
 
+/// `text` with blanks behind it, so that it takes at least `width` columns.
+pub fn pad(text: &str, width: usize) -> String {
+    let blanks = width.saturating_sub(width_of(text));
+    format!("{text}{}", " ".repeat(blanks))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,5 +82,6 @@ mod tests {
         assert_eq!(width_of("日本"), 4);
         assert_eq!(fit("日本語", 5), "日本…");
         assert_eq!(fit("abc", 3), "abc");
+        assert_eq!(pad("日本", 6), "日本  ");
     }
 }

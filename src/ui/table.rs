@@ -103,15 +103,19 @@ impl Table {
                 styled(comfy_table::Cell::new(fit(&cell.text, *width)), cell.tone)
             }));
         }
-        for (column, settings) in table.column_iter_mut().zip(&self.columns) {
-            column.set_padding((0, GAP as u16));
+        let last = self.columns.len().saturating_sub(1);
+        for (index, (column, settings)) in table.column_iter_mut().zip(&self.columns).enumerate() {
+            // Nothing stands right of the last column, and a gap there would make the lines too wide.
+            let gap = if index == last { 0 } else { GAP as u16 };
+            column.set_padding((0, gap));
             if settings.is_right {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
         let lines: Vec<String> = table
             .lines()
-            .map(|line| line.trim_end().to_owned())
+            // Where even the narrowest columns are too many, the end of the line goes.
+            .map(|line| fit(&without_trailing_blanks(&line), width))
             .collect();
         lines.join("\n")
     }
@@ -142,6 +146,28 @@ impl Table {
         }
         widths
     }
+}
+
+/// `line` without the blanks at its end, also those before the sequence that ends a colour.
+fn without_trailing_blanks(line: &str) -> String {
+    let mut rest = line.trim_end();
+    let mut sequences = Vec::new();
+    while let Some(start) = rest
+        .strip_suffix('m')
+        .and_then(|_| rest.rfind("\u{1b}["))
+        .filter(|start| {
+            let numbers = &rest[start + 2..rest.len() - 1];
+            numbers
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b';')
+        })
+    {
+        sequences.push(&rest[start..]);
+        rest = rest[..start].trim_end();
+    }
+    sequences.push(rest);
+    sequences.reverse();
+    sequences.concat()
 }
 
 fn styled(cell: comfy_table::Cell, tone: Option<Tone>) -> comfy_table::Cell {
@@ -204,6 +230,24 @@ mod tests {
     fn wide_characters_fit_too() {
         let shown = table("日本語", &"日本語".repeat(30)).render(40, Paint::PLAIN);
         assert!(shown.lines().all(|line| width_of(line) <= 40), "{shown}");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal_or_ends_in_blanks() {
+        for (width, is_on) in [(80, true), (80, false), (40, true), (18, true), (18, false)] {
+            let mut table = table("漢字-name", &"word ".repeat(30));
+            table.row(vec![
+                Cell::new("x"),
+                Cell::new("–"),
+                Cell::new("agent error: refused").tone(Tone::Bad),
+            ]);
+            let shown = table.render(width, Paint { is_on });
+            for line in shown.lines() {
+                assert!(width_of(line) <= width, "{width}: {line:?}");
+                let plain = console::strip_ansi_codes(line);
+                assert_eq!(plain, plain.trim_end(), "{width} {is_on}");
+            }
+        }
     }
 
     #[test]

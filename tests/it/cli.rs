@@ -247,13 +247,16 @@ fn the_first_ctrl_c_keeps_what_finished_and_the_second_stops_at_once() {
         wait_for(&running.dir().join("napping"));
         running
     };
-    let running = start();
-    running.signal(Signal::INT);
-    let output = running.wait().code(130);
-    let lines = output.json_lines();
-    let summary = summary(&lines);
-    assert_eq!(summary["graded"], 1);
-    assert_eq!(summary["failed"], json!({"cancelled": 1}));
+    // A terminal that is closed hangs up.
+    for signal in [Signal::INT, Signal::HUP] {
+        let running = start();
+        running.signal(signal);
+        let output = running.wait().code(130);
+        let lines = output.json_lines();
+        let summary = summary(&lines);
+        assert_eq!(summary["graded"], 1);
+        assert_eq!(summary["failed"], json!({"cancelled": 1}));
+    }
 
     let running = start();
     running.signal(Signal::TERM);
@@ -266,6 +269,106 @@ fn the_first_ctrl_c_keeps_what_finished_and_the_second_stops_at_once() {
         .map(|path| std::fs::read_to_string(path).unwrap())
         .collect();
     assert!(journal.contains("graded"), "{journal}");
+}
+
+#[test]
+fn an_environment_that_does_not_start_ends_the_same_way_everywhere() {
+    let broken = |args: &str| quiz(args).file("env.py", "import nothing_like_this\n");
+    let output = broken("eval -m oracle --json").run().code(3);
+    let lines = output.json_lines();
+    assert_eq!(lines.len(), 1);
+    let summary = summary(&lines);
+    assert_eq!(
+        (&summary["rollouts"], &summary["graded"]),
+        (&json!(2), &json!(0))
+    );
+    assert_eq!(summary["failed"], json!({"not_started": 2}));
+    assert_eq!(summary["directory"], Value::Null);
+    assert_eq!(
+        output.stderr.matches("cannot import").count(),
+        1,
+        "{}",
+        output.stderr
+    );
+    assert!(!output.stderr.contains("runs"), "{}", output.stderr);
+    let runs = std::fs::read_dir(output.dir().join(".hud/runs")).unwrap();
+    assert_eq!(runs.count(), 0);
+
+    let check = |env: &str, args: &str, expected: &str| {
+        let tasks = TASKS.replace("env: env.py", &format!("env: {env}"));
+        let output = quiz(&format!("eval tasks.yaml -m oracle --json {args}"))
+            .file("tasks.yaml", tasks)
+            .run()
+            .code(2);
+        assert!(output.stderr.contains(expected), "{}", output.stderr);
+        assert_eq!(output.stdout, "");
+    };
+    check(
+        "{command: [no-such-program]}",
+        "",
+        "tasks.yaml:5:5: there is no program `no-such-program`",
+    );
+    check(
+        "env.py",
+        "--python /nope",
+        "--python: there is no Python at `/nope`",
+    );
+    check(
+        "{source: env.py, python: /nope}",
+        "",
+        "tasks.yaml:5:5: there is no Python at `/nope`",
+    );
+    check("env.py:nope", "", "has no Environment named 'nope'");
+    check(
+        "{image: x}",
+        "",
+        "tasks.yaml:5:5: this version does not start images",
+    );
+    check(
+        "{hub: x}",
+        "",
+        "tasks.yaml:5:5: this version does not resolve hosted",
+    );
+    let other = |scenario: &str, expected: &str| {
+        let output = quiz("eval tasks.yaml -m oracle")
+            .file(
+                "tasks.yaml",
+                TASKS.replacen("scenario: initials", &format!("scenario: '{scenario}'"), 1),
+            )
+            .run()
+            .code(2);
+        assert!(output.stderr.contains(expected), "{}", output.stderr);
+    };
+    other(
+        "other:initials",
+        "tasks.yaml:5:5: the environment `quiz` has no scenario 'other:initials'; did you mean 'quiz:initials'?",
+    );
+    other("Quiz:initials", "did you mean 'quiz:initials'?");
+}
+
+#[test]
+fn mistakes_about_models_are_found_before_the_start() {
+    let check = |args: &str, expected: &str| {
+        let tasks = TASKS.replace("    solution: {answer: nobody}\n", "");
+        let output = quiz(&format!("eval tasks.yaml {args}"))
+            .file("tasks.yaml", tasks)
+            .run()
+            .code(2);
+        assert!(output.stderr.contains(expected), "{}", output.stderr);
+        assert!(!output.stderr.contains("SECRET"), "{}", output.stderr);
+    };
+    check(
+        "-m oracle",
+        "tasks.yaml:9:5: task 'other' has no solution for the oracle to play",
+    );
+    check(
+        "-m oracle -c temperature=0.5",
+        "`-c temperature=0.5` cannot be applied: the agent `oracle` calls no model",
+    );
+    check(
+        "-m x --base-url user:SECRET@nonsense?key=SECRET",
+        "the base URL `nonsense` is not a URL",
+    );
 }
 
 fn wait_for(path: &Path) {

@@ -214,10 +214,10 @@ fn scenarios_and_arguments_are_checked_before_the_first_rollout() {
         eval(
             "env: env.py
 tasks:
-  - {slug: a, scenario: wrok}
-  - {slug: b, scenario: work, args: {nam: x}}
-  - {slug: c, scenario: work, args: {name: 3}}
-  - {slug: d, scenario: nothing-like-it}
+  - {slug: a, scenario: wrok, solution: {answer: x}}
+  - {slug: b, scenario: work, args: {nam: x}, solution: {answer: x}}
+  - {slug: c, scenario: work, args: {name: 3}, solution: {answer: x}}
+  - {slug: d, scenario: nothing-like-it, solution: {answer: x}}
 ",
         ),
         "error: tasks.yaml:3:5: the environment `bad` has no scenario 'wrok'; did you mean 'work'? (in task 'a')
@@ -236,7 +236,8 @@ async def work(company: str, year: int):
     yield 1.0
 ";
     refused(
-        eval("{env: env.py, scenario: work, slug: a, args: {year: soon}}").file("env.py", needs),
+        eval("{env: env.py, scenario: work, slug: a, args: {year: soon}, solution: {answer: x}}")
+            .file("env.py", needs),
         "error: tasks.yaml:1:1: scenario 'work' needs the argument 'company' (in task 'a')
 tasks.yaml:1:53: argument 'year': \"soon\" is not of type \"integer\" (in task 'a')
 2 errors
@@ -254,7 +255,7 @@ fn beside(broken: &str) -> Output {
         .file(
             "tasks.yaml",
             "tasks:
-- {slug: broken, env: broken/env.py, scenario: work}
+- {slug: broken, env: broken/env.py, scenario: work, solution: {answer: x}}
 - {slug: good, env: env.py, scenario: work, solution: {answer: done}}
 ",
         )
@@ -339,7 +340,10 @@ fn an_import_that_hangs_is_bounded() {
             "1s",
         ])
         .file("env.py", "print('waiting for godot')\nwhile True: pass\n")
-        .file("tasks.yaml", "{env: env.py, scenario: work}")
+        .file(
+            "tasks.yaml",
+            "{env: env.py, scenario: work, solution: {answer: x}}",
+        )
         .run()
         .code(3);
     assert!(

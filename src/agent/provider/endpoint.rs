@@ -37,8 +37,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where a model answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where a model answers. `Debug` shows neither the key nor what the URL may hold of one.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// As the official SDK takes it: `OpenAI`'s ends in `/v1`, Anthropic's does not.
     pub base_url: String,
@@ -64,6 +64,16 @@ impl Endpoint {
         }
     }
 
+    /// `text` without the key and without what is secret in the base URL: some servers repeat what they were sent.
+    pub(super) fn redact(&self, text: &str) -> String {
+        let in_url = crate::http::secrets_of(&self.base_url);
+        self.key
+            .iter()
+            .cloned()
+            .chain(in_url.iter().filter_map(|secret| Secret::new(secret)))
+            .fold(text.to_owned(), |text, secret| secret.redact(&text))
+    }
+
     /// The headers that every request carries.
     pub(super) fn headers(&self, trace_id: Option<&str>) -> crate::http::Headers {
         let mut headers = Vec::new();
@@ -78,6 +88,23 @@ impl Endpoint {
             headers.push(("trace-id".to_owned(), trace_id.to_owned()));
         }
         headers
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            base_url,
+            key,
+            key_variable,
+            is_gateway,
+        } = self;
+        f.debug_struct("Endpoint")
+            .field("base_url", &crate::http::public_url(base_url))
+            .field("key", key)
+            .field("key_variable", key_variable)
+            .field("is_gateway", is_gateway)
+            .finish()
     }
 }
 
@@ -109,5 +136,24 @@ mod tests {
         assert_eq!(key.expose(), "sk-secret");
         assert_eq!(Secret::new("  "), None);
         assert_eq!(Secret::new("x").unwrap().redact("example"), "example");
+    }
+
+    #[test]
+    fn what_is_secret_in_the_base_url_is_not_shown() {
+        let endpoint = Endpoint {
+            base_url: "http://user:long-password@h/v1?key=long-SECRET".to_owned(),
+            key: None,
+            key_variable: "X",
+            is_gateway: false,
+        };
+        let debug = format!("{endpoint:?}");
+        assert!(
+            debug.contains("http://h/v1") && !debug.contains("long"),
+            "{debug}"
+        );
+        assert_eq!(
+            endpoint.redact("no access with long-SECRET of user:long-password"),
+            "no access with [hidden] of user:[hidden]"
+        );
     }
 }

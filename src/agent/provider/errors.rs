@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Endpoint;
 use crate::agent::{ModelError, ModelErrorKind};
 use crate::format::FormatError;
-use crate::http::{HttpError, HttpErrorKind};
+use crate::http::{self, HttpError, HttpErrorKind};
 use crate::util::text::one_line;
 
 /// The characters of a provider's message that an error shows.
@@ -55,7 +55,7 @@ const PHRASES: &[(&str, ModelErrorKind)] = &[
 pub(super) fn from_http(endpoint: &Endpoint, error: &HttpError) -> ModelError {
     let said = Said::of(&error.detail);
     let kind = match error.kind {
-        HttpErrorKind::Request => ModelErrorKind::Request,
+        HttpErrorKind::Request | HttpErrorKind::Foreign => ModelErrorKind::Request,
         HttpErrorKind::Connect | HttpErrorKind::Dropped => ModelErrorKind::Network,
         HttpErrorKind::Answer => ModelErrorKind::Server,
         HttpErrorKind::Status(status) => said.kind(Some(status)),
@@ -68,9 +68,20 @@ pub(super) fn from_http(endpoint: &Endpoint, error: &HttpError) -> ModelError {
         }
         _ => error.to_string(),
     };
+    let hint = match error.kind {
+        HttpErrorKind::Foreign => Some(format!(
+            "is the base URL right? It is {}",
+            http::public_url(&endpoint.base_url)
+        )),
+        HttpErrorKind::Request
+        | HttpErrorKind::Connect
+        | HttpErrorKind::Dropped
+        | HttpErrorKind::Answer
+        | HttpErrorKind::Status(_) => hint(endpoint, kind, error.status()),
+    };
     ModelError {
         retry_after: error.retry_after,
-        ..finished(endpoint, kind, &message, error.status())
+        ..finished(endpoint, kind, &message, hint)
     }
 }
 
@@ -91,21 +102,19 @@ pub(super) fn from_format(endpoint: &Endpoint, url: &str, error: &FormatError) -
         FormatError::Provider { .. } => "reported an error in its answer",
         FormatError::Truncated | FormatError::Malformed(_) => "gave no usable answer",
     };
-    finished(endpoint, kind, &format!("`{url}` {what}: {error}"), None)
+    let url = http::public_url(url);
+    let hint = hint(endpoint, kind, None);
+    finished(endpoint, kind, &format!("`{url}` {what}: {error}"), hint)
 }
 
 fn finished(
     endpoint: &Endpoint,
     kind: ModelErrorKind,
     message: &str,
-    status: Option<u16>,
+    hint: Option<String>,
 ) -> ModelError {
-    let message = match &endpoint.key {
-        Some(key) => key.redact(message),
-        None => message.to_owned(),
-    };
-    let mut message = one_line(&message, SHOWN);
-    if let Some(hint) = hint(endpoint, kind, status) {
+    let mut message = one_line(&endpoint.redact(message), SHOWN);
+    if let Some(hint) = hint {
         message = format!("{message}\nhint: {hint}");
     }
     ModelError {
@@ -118,14 +127,19 @@ fn finished(
 fn hint(endpoint: &Endpoint, kind: ModelErrorKind, status: Option<u16>) -> Option<String> {
     let variable = endpoint.key_variable;
     match kind {
-        ModelErrorKind::Authentication if endpoint.key.is_none() => Some(format!("set {variable}")),
+        ModelErrorKind::Authentication if endpoint.key.is_none() => Some(format!(
+            "set {variable}, as with `hud set {variable}=…`"
+        )),
         ModelErrorKind::Authentication => Some(format!("check the key in {variable}")),
         ModelErrorKind::Credits => Some(format!("the account of {variable} needs credit")),
         ModelErrorKind::Request if status == Some(404) => Some(
             "check the model's name and the base URL (servers that speak Chat Completions usually want one that ends in /v1)"
                 .to_owned(),
         ),
-        ModelErrorKind::Network => Some(format!("is {} reachable from here?", endpoint.base_url)),
+        ModelErrorKind::Network => Some(format!(
+            "is {} reachable from here?",
+            http::public_url(&endpoint.base_url)
+        )),
         ModelErrorKind::RateLimit
         | ModelErrorKind::Server
         | ModelErrorKind::ContextLength

@@ -11,6 +11,7 @@ use super::{
     AgentType, Anthropic, Endpoint, OpenAiChat, Oracle, Scripts, Secret, oracle, scripted,
 };
 use crate::agent::{Model, ModelError, ModelErrorKind, ModelSource};
+use crate::http;
 
 /// What the user said about the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,12 @@ pub fn resolve(
     }
     let target = Target::of(choice)?;
     let (endpoint, via_gateway) = endpoint(choice, &target, variables)?;
+    http::check_url(&endpoint.base_url).map_err(|error| {
+        request(format!(
+            "the base URL `{}` is not a URL: {}\nhint: give all of it, as in http://localhost:8000/v1",
+            error.url, error.detail
+        ))
+    })?;
     let model: Arc<dyn Model> = match target.wire {
         Wire::Messages => Arc::new(Anthropic::new(&target.name, endpoint)),
         Wire::Chat => {
@@ -197,6 +204,21 @@ impl Target {
     }
 }
 
+/// Whether the name itself says who answers: by its prefix, by its pattern, or because nobody is called.
+pub(super) fn has_provider(name: &str) -> bool {
+    let name = name.trim();
+    prefix(name, &[GATEWAY_PREFIX]).is_some()
+        || PROVIDERS
+            .iter()
+            .any(|provider| prefix(name, provider.prefixes).is_some())
+        || PATTERNS.iter().any(|(pattern, _)| matches(pattern, name))
+        || NOT_YET.iter().any(|pattern| matches(pattern, name))
+        || name == oracle::NAME
+        || name == "integration_test"
+        || name == scripted::NAME
+        || name.starts_with("scripted:")
+}
+
 /// The rest of `name` after one of `prefixes` and a slash.
 fn prefix<'a>(name: &'a str, prefixes: &[&str]) -> Option<&'a str> {
     let (first, rest) = name.split_once('/')?;
@@ -308,7 +330,7 @@ fn no_key(model: &str, variable: &str, other: &str) -> ModelError {
         kind: ModelErrorKind::Authentication,
         message: format!(
             "no key for the model `{model}`: {variable} is not set\n\
-             hint: `export {variable}=…`, or put the line `{variable}=…` into ~/.hud/.env{other}"
+             hint: `export {variable}=…`, or keep it with `hud set {variable}=…`{other}"
         ),
         retry_after: None,
     }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{ModelChoice, resolve};
+use super::resolve::has_provider;
+use super::{AgentType, ModelChoice, resolve};
 use crate::agent::{Model, ModelError, ModelErrorKind, ModelResolver, ModelSource};
 
 /// Answers for environment variables and for the files that hold keys.
@@ -13,6 +14,8 @@ pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 pub struct MultiResolver {
     variables: Variables,
     gateway: bool,
+    /// Where models answer that no provider is known for, and whether they speak Anthropic Messages.
+    elsewhere: Option<(String, bool)>,
     found: Mutex<HashMap<String, Arc<dyn Model>>>,
 }
 
@@ -22,8 +25,16 @@ impl MultiResolver {
         Self {
             variables,
             gateway,
+            elsewhere: None,
             found: Mutex::default(),
         }
+    }
+
+    /// With models that no provider is known for at `base_url`, where they speak Anthropic Messages or else Chat Completions.
+    #[must_use]
+    pub fn others_at(mut self, base_url: String, messages: bool) -> Self {
+        self.elsewhere = Some((base_url, messages));
+        self
     }
 }
 
@@ -33,10 +44,13 @@ impl ModelResolver for MultiResolver {
         if let Some(model) = found.get(name) {
             return Ok(Arc::clone(model));
         }
+        let elsewhere = self.elsewhere.as_ref().filter(|_| !has_provider(name));
         let choice = ModelChoice {
             name: name.to_owned(),
-            agent: None,
-            base_url: None,
+            agent: elsewhere
+                .filter(|(_, messages)| *messages)
+                .map(|_| AgentType::Claude),
+            base_url: elsewhere.map(|(base_url, _)| base_url.clone()),
             gateway: self.gateway,
         };
         match resolve(&choice, &*self.variables)?.model {

@@ -53,12 +53,21 @@ pub(in crate::cli) fn run(
     let keys = Keys::new(&variables, &project, settings.agent_type());
     let model = job::resolve_model(&settings, &project, &keys)?;
     let retry = LoopSettings::default().retry;
-    let judge = job::judge(settings.judge_model(), settings.gateway.value, &keys)?;
+    let judge = job::judge(
+        settings.judge_model(),
+        settings.base_url.as_ref().map(|url| job::JudgePlace {
+            base_url: url.value.clone(),
+            agent_type: model.agent_type,
+        }),
+        settings.gateway.value,
+        &keys,
+    )?;
     let agent = AgentSettings::new(
         &settings.typed,
         source.agent_layer(),
         project.agent_layers(model.agent_type.as_str()),
     );
+    agent.check_applies(model.agent_type)?;
 
     let label = source.path().display().to_string();
     let name = source.name();
@@ -76,6 +85,7 @@ pub(in crate::cli) fn run(
         printer: &context.printer,
         options: &options,
         directory: &directory,
+        agent_type: model.agent_type,
     };
     block_on(async {
         let cancel = CancellationToken::new();

@@ -145,7 +145,7 @@ fn drive(
     let in_file = project.eval().text("judge_model");
     let judge_model = judge_model.or(in_file.as_ref().map(|model| model.value.as_str()));
     let gateway = project.eval().switch("gateway").is_some_and(|on| on.value);
-    let judge = job::judge(judge_model, gateway, &keys)?;
+    let judge = job::judge(judge_model, None, gateway, &keys)?;
     let python = args.python.clone().or(project
         .eval()
         .text("python")

@@ -7,7 +7,7 @@ use crate::agent::filters::unmatched;
 use crate::cli::failure::Failure;
 use crate::environment::{Description, EnvironmentOptions, ScenarioInfo, missing_variables};
 use crate::task::arguments::{self, Parameter};
-use crate::task::{AgentConfig, EnvironmentSpec, Task, TaskError, TaskErrors};
+use crate::task::{AgentConfig, ConnectionSpec, EnvironmentSpec, Task, TaskError, TaskErrors};
 use crate::util::suggest::did_you_mean;
 
 /// What each environment that started says of itself.
@@ -22,52 +22,59 @@ pub(in crate::cli) fn check_scenarios(
     options: &EnvironmentOptions,
 ) -> Result<(), Failure> {
     let mut mistakes = Vec::new();
-    let mut missing = BTreeSet::new();
+    let mut unset = BTreeSet::new();
     for task in tasks {
         let (Some(name), Some(description)) = (&task.scenario, find(descriptions, &task.env))
         else {
             continue;
         };
-        match scenario(name, description) {
+        match scenario(name, &task.env, description) {
             None => mistakes.push(TaskError {
                 location: task.location.clone(),
                 message: format!("{} (in task '{}')", unknown(name, description), task.slug),
             }),
             Some(scenario) => {
                 mistakes.extend(arguments::check(task, &parameters(scenario)));
-                missing.extend(missing_variables(
-                    scenario,
-                    options,
-                    own_variables(&task.env),
-                ));
+                unset.extend(missing(scenario, options, &task.env));
             }
         }
     }
     if !mistakes.is_empty() {
         return Err(Failure::Usage(TaskErrors::new(mistakes).into()));
     }
-    if missing.is_empty() {
+    if unset.is_empty() {
         Ok(())
     } else {
-        let missing: Vec<String> = missing.into_iter().collect();
-        Err(Failure::usage(missing.join("\n")))
+        let unset: Vec<String> = unset.into_iter().collect();
+        Err(Failure::usage(unset.join("\n")))
     }
 }
 
-/// The scenario called `name` (`scenario` or `environment:scenario`).
+/// The scenario called `name` (`scenario` or `environment:scenario`) in `env`.
 pub(in crate::cli) fn scenario<'a>(
     name: &str,
+    env: &EnvironmentSpec,
     description: &'a Description,
 ) -> Option<&'a ScenarioInfo> {
     let short = name
         .strip_prefix(&format!("{}:", description.name))
         .unwrap_or(name);
-    // One of several servers may call itself anything: the part after the colon decides then.
-    let last = name.split_once(':').map_or(name, |(_, last)| last);
+    // A server may put another name before its scenarios than it gives itself, and there may be several; the part after the colon decides
+    // then. A Python environment has one name.
+    let last = match env {
+        EnvironmentSpec::Servers { .. } => after_colon(name),
+        EnvironmentSpec::Python { .. }
+        | EnvironmentSpec::Image { .. }
+        | EnvironmentSpec::Hub { .. } => short,
+    };
     description
         .scenarios
         .iter()
         .find(|scenario| scenario.name == short || scenario.name == last)
+}
+
+fn after_colon(name: &str) -> &str {
+    name.split_once(':').map_or(name, |(_, last)| last)
 }
 
 /// What a scenario declares, for the check of arguments.
@@ -86,7 +93,13 @@ pub(in crate::cli) fn parameters(scenario: &ScenarioInfo) -> Vec<Parameter> {
 /// What to say of a scenario that is not there.
 pub(in crate::cli) fn unknown(name: &str, description: &Description) -> String {
     let names = || description.scenarios.iter().map(|s| s.name.as_str());
-    let suggestion = did_you_mean(name, names());
+    let last = after_colon(name);
+    let suggestion = if last != name && names().any(|own| own == last) {
+        // Only the environment's name is wrong.
+        format!("; did you mean '{}:{last}'?", description.name)
+    } else {
+        did_you_mean(last, names())
+    };
     let list = if description.scenarios.is_empty() {
         "; it has none".to_owned()
     } else if suggestion.is_empty() {
@@ -141,13 +154,27 @@ pub(in crate::cli) fn tool_filter_warnings(
     warnings.into_iter().collect()
 }
 
-/// Variables that a task itself gives to its environment.
-pub(in crate::cli) fn own_variables(env: &EnvironmentSpec) -> &BTreeMap<String, String> {
-    static NONE: BTreeMap<String, String> = BTreeMap::new();
-    match env {
-        EnvironmentSpec::Python { env, .. } | EnvironmentSpec::Image { env, .. } => env,
-        EnvironmentSpec::Servers { .. } | EnvironmentSpec::Hub { .. } => &NONE,
-    }
+/// What to say of variables that `scenario` needs in `env` and that nobody set. A server behind a URL has its own.
+pub(in crate::cli) fn missing(
+    scenario: &ScenarioInfo,
+    options: &EnvironmentOptions,
+    env: &EnvironmentSpec,
+) -> Option<String> {
+    let own = match env {
+        EnvironmentSpec::Python { env, .. } | EnvironmentSpec::Image { env, .. } => env.clone(),
+        EnvironmentSpec::Servers { servers } => {
+            let mut own = BTreeMap::new();
+            for (_, connection) in servers {
+                match connection {
+                    ConnectionSpec::Stdio { env, .. } => own.extend(env.clone()),
+                    ConnectionSpec::Http { .. } => return None,
+                }
+            }
+            own
+        }
+        EnvironmentSpec::Hub { .. } => return None,
+    };
+    missing_variables(scenario, options, &own)
 }
 
 fn allowed(config: &AgentConfig) -> Option<&Vec<String>> {
@@ -256,6 +283,15 @@ mod tests {
         check(&["db"], &["DATABASE_URL"], &[]);
         check(&["db"], &[], &["needs the variable DATABASE_URL"]);
         check(
+            &["other:initials", "Trivia:initials", "other:initial"],
+            &[],
+            &[
+                "tasks.yaml:1:1: the environment `trivia` has no scenario 'other:initials'; did you mean 'trivia:initials'? (in task",
+                "has no scenario 'Trivia:initials'; did you mean 'trivia:initials'?",
+                "has no scenario 'other:initial'; did you mean 'initials'?",
+            ],
+        );
+        check(
             &["initial", "zzz", "initials"],
             &[],
             &[
@@ -263,6 +299,36 @@ mod tests {
                 "has no scenario 'zzz'; it has initials, db",
             ],
         );
+    }
+
+    #[test]
+    fn a_server_behind_a_url_has_its_own_names_and_variables() {
+        let connections = [
+            ConnectionSpec::Http {
+                url: "http://h".to_owned(),
+                headers: BTreeMap::new(),
+                sampling: false,
+            },
+            ConnectionSpec::Stdio {
+                command: vec!["server".to_owned()],
+                env: BTreeMap::from([("DATABASE_URL".to_owned(), "x".to_owned())]),
+                cwd: None,
+            },
+            ConnectionSpec::Stdio {
+                command: vec!["server".to_owned()],
+                env: BTreeMap::new(),
+                cwd: None,
+            },
+        ];
+        let outcomes = connections.map(|connection| {
+            let mut task = with_scenario("remote:db");
+            task.env = EnvironmentSpec::Servers {
+                servers: vec![("environment".to_owned(), connection)],
+            };
+            let descriptions = descriptions(&task.env);
+            check_scenarios(&[task], &descriptions, &options(&[])).is_ok()
+        });
+        assert_eq!(outcomes, [true, true, false]);
     }
 
     #[test]

@@ -170,24 +170,61 @@ fn base_url_variable(agent: AgentType) -> Option<&'static str> {
     }
 }
 
+/// Where models answer that no provider is known for: the base URL of the model that plays.
+pub(in crate::cli) struct JudgePlace {
+    /// `--base-url`.
+    pub(in crate::cli) base_url: String,
+    /// The type of agent that plays there, which tells the protocol.
+    pub(in crate::cli) agent_type: AgentType,
+}
+
 /// The judge. A model that the user named must be usable; one that only a grader names may turn out not to be.
 pub(in crate::cli) fn judge(
     model: Option<&str>,
+    place: Option<JudgePlace>,
     gateway: bool,
     keys: &Keys,
 ) -> Result<Arc<Judge>, Failure> {
     let keys = keys.clone();
-    let resolver = MultiResolver::new(Arc::new(move |name: &str| keys.get(name)), gateway);
+    let mut resolver = MultiResolver::new(Arc::new(move |name: &str| keys.get(name)), gateway);
+    if let Some(JudgePlace {
+        base_url,
+        agent_type,
+    }) = place
+        && !gateway
+    {
+        resolver = resolver.others_at(base_url, agent_type == AgentType::Claude);
+    }
     if let Some(model) = model {
-        resolver
-            .resolve(model)
-            .map_err(|error| Failure::usage(format!("--judge-model {model}: {error}")))?;
+        resolver.resolve(model).map_err(|error| {
+            Failure::usage(format!(
+                "--judge-model {model}: {}",
+                for_judge(&error.message)
+            ))
+        })?;
     }
     Ok(Arc::new(Judge {
         resolver: Arc::new(resolver),
         model: model.map(str::to_owned),
         retry: LoopSettings::default().retry,
     }))
+}
+
+/// What is said of models that play, as it is true of a model that judges.
+fn for_judge(message: &str) -> String {
+    message
+        .lines()
+        // Those play tasks.
+        .filter(|line| !line.starts_with("without a model:"))
+        .map(|line| {
+            if line.contains("--base-url") {
+                "hint: a model of any server that speaks Chat Completions: `--judge-model openai/NAME`, with OPENAI_BASE_URL=http://HOST/v1"
+            } else {
+                line
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]
@@ -313,5 +350,58 @@ mod tests {
             "",
             Err("the agent `oracle` plays solutions and cannot play `gpt-x`"),
         );
+    }
+
+    fn keys(process: &[(&str, &str)]) -> Keys {
+        let folder = tempfile::tempdir().unwrap();
+        let process = process
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Keys {
+            variables: Variables::new(process, folder.path()).unwrap(),
+            sections: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_judge_without_a_provider_of_its_own_is_where_the_model_is() {
+        let check = |model: &str, base_url: Option<&str>, expected: &str| {
+            let place = base_url.map(|url| JudgePlace {
+                base_url: url.to_owned(),
+                agent_type: AgentType::OpenAiCompatible,
+            });
+            let judge = judge(Some(model), place, false, &keys(&[]));
+            let got = judge.err().and_then(|failure| words(&failure));
+            let first = got.as_deref().unwrap_or_default().lines().next();
+            assert_eq!(first.unwrap_or_default(), expected);
+        };
+        let server = Some("http://localhost:1/v1");
+        check("my-judge", server, "");
+        check(
+            "my-judge",
+            None,
+            "--judge-model my-judge: unknown model 'my-judge'",
+        );
+        check(
+            "claude-x",
+            server,
+            "--judge-model claude-x: no key for the model `claude-x`: ANTHROPIC_API_KEY is not set",
+        );
+    }
+
+    #[test]
+    fn the_hint_for_a_judge_names_its_own_flag() {
+        let failure = judge(Some("my-judge"), None, false, &keys(&[]))
+            .err()
+            .unwrap();
+        let words = words(&failure).unwrap();
+        assert!(
+            !words.contains("--model") && !words.contains("scripted"),
+            "{words}"
+        );
+        assert!(words.contains("`--judge-model openai/NAME`"), "{words}");
+        let there = [("OPENAI_API_KEY", "k"), ("OPENAI_BASE_URL", "http://h/v1")];
+        assert!(judge(Some("openai/my-judge"), None, false, &keys(&there)).is_ok());
     }
 }

@@ -1,21 +1,26 @@
 //! Starts the environments, checks the tasks against them, and runs the rollouts.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
+use crate::agent::provider::AgentType;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::settings::{AgentSettings, EvalSettings, select};
 use crate::environment::{EnvironmentOptions, Environments};
 use crate::eval::{self, Plan};
-use crate::event::RunEvent;
+use crate::event::{JobSummary, RunEvent};
+use crate::message::Usage;
 use crate::report;
 use crate::store::{RunDirectory, Writer};
-use crate::task::{EnvironmentSpec, Task};
+use crate::task::{Task, TaskErrors};
 use crate::ui::Printer;
 
+use super::before_start::{check_environments, check_python, check_solutions, classified};
 use super::checks::{Descriptions, check_scenarios, tool_filter_warnings};
 use super::source::Source;
 
@@ -26,6 +31,7 @@ pub(in crate::cli) struct Job<'a> {
     pub(in crate::cli) printer: &'a Printer,
     pub(in crate::cli) options: &'a EnvironmentOptions,
     pub(in crate::cli) directory: &'a RunDirectory,
+    pub(in crate::cli) agent_type: AgentType,
 }
 
 impl Job<'_> {
@@ -36,7 +42,15 @@ impl Job<'_> {
         environments: &Environments,
         variables: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Vec<Task>, Failure> {
-        let tasks = source.tasks(environments, variables).await?;
+        let python = self.settings.python.as_ref();
+        check_python(python, source.environment().into_iter(), self.options)?;
+        let tasks = match source.tasks(environments, variables).await {
+            Ok(tasks) => tasks,
+            Err(failure) => {
+                self.nothing_ran(0, &failure)?;
+                return Err(failure);
+            }
+        };
         let ids = self
             .settings
             .task_ids
@@ -47,13 +61,49 @@ impl Job<'_> {
         for sentence in self.agent.not_applied(&tasks) {
             self.printer.warn(&sentence);
         }
-        let descriptions = describe(&tasks, environments).await?;
+        check_solutions(&tasks, self.agent_type)?;
+        check_python(python, tasks.iter().map(|task| &task.env), self.options)?;
+        check_environments(&tasks, self.options)?;
+        let descriptions = match describe(&tasks, environments).await {
+            Ok(descriptions) => descriptions,
+            Err(failure) => {
+                self.nothing_ran(tasks.len() * self.settings.group.value as usize, &failure)?;
+                return Err(failure);
+            }
+        };
         check_scenarios(&tasks, &descriptions, self.options)?;
         let combined = self.agent.combined();
         for sentence in tool_filter_warnings(&tasks, &combined, &descriptions) {
             self.printer.warn(&sentence);
         }
         Ok(tasks)
+    }
+
+    /// Readers of JSON Lines wait for a summary, also when the environment did not start and so no rollout was.
+    fn nothing_ran(&self, rollouts: usize, failure: &Failure) -> Result<(), Failure> {
+        if !self.printer.is_json() || !matches!(failure, Failure::Environment(_)) {
+            return Ok(());
+        }
+        let summary = JobSummary {
+            job: self.directory.job().to_owned(),
+            rollouts,
+            graded: 0,
+            failed: [("not_started".to_owned(), rollouts)]
+                .into_iter()
+                .filter(|_| rollouts > 0)
+                .collect(),
+            mean_reward: None,
+            stderr: None,
+            success_rate: None,
+            usage: Usage::default(),
+            cost_usd: None,
+            duration: Duration::ZERO,
+            // It is removed again.
+            directory: PathBuf::new(),
+            interrupted: false,
+        };
+        report::standard(self.printer).event(&RunEvent::JobFinished(summary))?;
+        Ok(())
     }
 
     /// Runs `plan`, shows and keeps what happens.
@@ -87,20 +137,29 @@ impl Job<'_> {
 /// Starts each distinct environment. When none starts there is nothing to run, and each failure is told once; when some do, the rollouts of
 /// the others tell.
 async fn describe(tasks: &[Task], environments: &Environments) -> Result<Descriptions, Failure> {
-    let mut distinct: Vec<&EnvironmentSpec> = Vec::new();
+    // The first task of each.
+    let mut distinct: Vec<&Task> = Vec::new();
     for task in tasks {
-        if !distinct.contains(&&task.env) {
-            distinct.push(&task.env);
+        if !distinct.iter().any(|other| other.env == task.env) {
+            distinct.push(task);
         }
     }
-    let outcomes = join_all(distinct.iter().map(|spec| environments.prepare(spec))).await;
+    let outcomes = join_all(distinct.iter().map(|task| environments.prepare(&task.env))).await;
     let mut descriptions = Vec::new();
     let mut failures = Vec::new();
-    for (spec, outcome) in distinct.into_iter().zip(outcomes) {
+    let mut mistakes = Vec::new();
+    for (task, outcome) in distinct.into_iter().zip(outcomes) {
         match outcome {
-            Ok(description) => descriptions.push((spec.clone(), Arc::clone(&description))),
-            Err(failure) => failures.push(failure.message),
+            Ok(description) => descriptions.push((task.env.clone(), Arc::clone(&description))),
+            Err(failure) => match classified(task, &failure.message) {
+                Some(mistake) => mistakes.push(mistake),
+                None if failures.contains(&failure.message) => {}
+                None => failures.push(failure.message),
+            },
         }
+    }
+    if !mistakes.is_empty() {
+        return Err(Failure::Usage(TaskErrors::new(mistakes).into()));
     }
     if descriptions.is_empty() {
         return Err(Failure::Environment(anyhow::anyhow!(failures.join("\n"))));

@@ -82,6 +82,14 @@ impl Source {
         }
     }
 
+    /// The environment that must start for the tasks to be known.
+    pub(in crate::cli) fn environment(&self) -> Option<&EnvironmentSpec> {
+        match self {
+            Self::Read { .. } => None,
+            Self::Python { env, .. } => Some(env),
+        }
+    }
+
     /// The job's name: the file's own, else its stem.
     pub(in crate::cli) fn name(&self) -> String {
         match self {

@@ -121,6 +121,18 @@ pub(in crate::cli) fn not_applied(layers: &[Layer], tasks: &[Task]) -> Vec<Strin
         .collect()
 }
 
+/// What was typed of `keys`, as it was typed.
+pub(in crate::cli) fn typed(layers: &[Layer], keys: &[&str]) -> Vec<String> {
+    entries(&combined(layers))
+        .into_iter()
+        .filter(|(key, _)| keys.contains(&key.as_str()))
+        .filter_map(|(key, value)| {
+            let typed = highest(layers, &key)?.source.typed(&key, &value)?;
+            Some(format!("`{typed}`"))
+        })
+        .collect()
+}
+
 /// The keys that both layers set.
 pub(in crate::cli) fn both_set(one: &AgentConfig, other: &AgentConfig) -> Vec<String> {
     entries(one)

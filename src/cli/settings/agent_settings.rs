@@ -1,9 +1,14 @@
 //! The agent's settings from all layers below the tasks' own.
 
+use crate::agent::provider::AgentType;
+use crate::cli::failure::Failure;
 use crate::config::Origin;
 use crate::task::{AgentConfig, Steps, Task};
 
 use super::agent_layers::{self, AgentRow, Layer, Source};
+
+/// Settings of which only a model can make something.
+const SAMPLING: [&str; 3] = ["max_tokens", "temperature", "top_p"];
 
 /// What every rollout's agent gets unless its task says otherwise.
 #[derive(Clone, Debug)]
@@ -51,8 +56,54 @@ impl AgentSettings {
         agent_layers::origins(&self.layers)
     }
 
+    /// Checks that what was typed can be applied by an agent of this type.
+    pub(in crate::cli) fn check_applies(&self, agent: AgentType) -> Result<(), Failure> {
+        if !matches!(agent, AgentType::Oracle | AgentType::Scripted) {
+            return Ok(());
+        }
+        match agent_layers::typed(&self.layers, &SAMPLING).as_slice() {
+            [] => Ok(()),
+            typed => Err(Failure::usage(format!(
+                "{} cannot be applied: the agent `{agent}` calls no model",
+                typed.join(", ")
+            ))),
+        }
+    }
+
     /// A sentence for each flag that tasks override.
     pub(in crate::cli) fn not_applied(&self, tasks: &[Task]) -> Vec<String> {
         agent_layers::not_applied(&self.layers, tasks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::failure::words;
+
+    #[test]
+    fn settings_of_a_model_need_one() {
+        let check = |agent: AgentType, source: Source, expected: Option<&str>| {
+            let config = AgentConfig {
+                temperature: Some(0.5),
+                top_p: Some(0.9),
+                max_steps: Some(Steps::AtMost(3)),
+                ..AgentConfig::default()
+            };
+            let settings = AgentSettings::new(&[Layer { config, source }], None, Vec::new());
+            let got = settings.check_applies(agent).err();
+            let got = got.and_then(|failure| words(&failure));
+            assert_eq!(got.as_deref(), expected, "{agent}");
+        };
+        check(
+            AgentType::Oracle,
+            Source::Overrides,
+            Some(
+                "`-c temperature=0.5`, `-c top_p=0.9` cannot be applied: the agent `oracle` calls no model",
+            ),
+        );
+        check(AgentType::Claude, Source::Overrides, None);
+        // A file may be for several agents.
+        check(AgentType::Oracle, Source::Below(Origin::Default), None);
     }
 }

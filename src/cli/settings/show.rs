@@ -5,6 +5,7 @@ use std::fmt::Display;
 use serde_json::{Value, json};
 
 use crate::config::Setting;
+use crate::http;
 use crate::util::time;
 
 use super::agent_layers::AgentRow;
@@ -72,7 +73,7 @@ pub(in crate::cli) fn rows(settings: &EvalSettings, agent: &[AgentRow]) -> Vec<R
         Row::optional("source", source.as_ref(), path),
         Row::optional("model", model.as_ref(), text),
         Row::optional("agent", agent_type.as_ref(), text),
-        Row::optional("base_url", base_url.as_ref(), |url| without_user(url)),
+        Row::optional("base_url", base_url.as_ref(), |url| without_secrets(url)),
         Row::new("gateway", gateway, text),
         Row::optional("judge_model", judge_model.as_ref(), text),
         Row::optional("task_ids", task_ids.as_ref(), |ids| ids.join(",")),
@@ -136,18 +137,22 @@ pub(in crate::cli) fn as_json(rows: &[Row]) -> Vec<Value> {
         .collect()
 }
 
-/// A URL may carry a password.
-fn without_user(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let end = rest.find('/').unwrap_or(rest.len());
-            match rest[..end].rfind('@') {
-                Some(at) => format!("{scheme}://[hidden]{}", &rest[at..]),
-                None => url.to_owned(),
-            }
-        }
-        None => url.to_owned(),
-    }
+/// A URL may carry a password, and keys in its query.
+fn without_secrets(url: &str) -> String {
+    let public = http::public_url(url);
+    let (scheme, rest) = match public.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), public.as_str()),
+    };
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    // What is public ends in host and path, so anything more before them was a user.
+    let user = if url[..end].len() > public.len() {
+        "[hidden]@"
+    } else {
+        ""
+    };
+    let query = if end < url.len() { "?[hidden]" } else { "" };
+    format!("{scheme}{user}{rest}{query}")
 }
 
 #[cfg(test)]
@@ -156,9 +161,15 @@ mod tests {
 
     #[test]
     fn passwords_in_urls_are_hidden() {
-        let check = |url: &str, expected: &str| assert_eq!(without_user(url), expected);
+        let check = |url: &str, expected: &str| assert_eq!(without_secrets(url), expected);
         check("http://a:b@host/v1", "http://[hidden]@host/v1");
         check("http://host/v1/@x", "http://host/v1/@x");
         check("host", "host");
+        check(
+            "http://a:b@host/v1?key=SECRET#x",
+            "http://[hidden]@host/v1?[hidden]",
+        );
+        check("http://host/v1?key=SECRET", "http://host/v1?[hidden]");
+        check("a:b@host?key=SECRET", "[hidden]@host?[hidden]");
     }
 }

@@ -87,9 +87,14 @@ fn verbose_tells_what_grades_are_made_of() {
 }
 
 #[test]
-fn quiet_is_one_line() {
+fn quiet_is_one_line_and_one_for_each_reason() {
     let captured = plain(&whole_story(), verbosity(Verbosity::Quiet));
-    assert_eq!(captured.stderr(), "");
+    insta::assert_snapshot!(captured.stderr(), @r"
+    error: 1 × environment error: [setup] the scenario `initials` raised ValueError: no such company
+    error: 1 × timeout: [connect] no answer within 300 s
+    error: 1 × agent error: the provider refused the key (401)
+    error: 1 × limit reached: [time] a tool did not stop and was killed
+    ");
     insta::assert_snapshot!(captured.stdout(), @r"reward 0.667 ± 0.333  success 50.0%  graded 2/8  agent error 1, environment error 1, timeout 1, limit reached 1, cancelled 1, not started 1  3.9k tok  12s  interrupted  .hud/runs/20261120-101502-trivia-3f2a");
 }
 

@@ -211,6 +211,45 @@ fn without_a_key_the_hint_is_to_set_one() {
     };
     assert_eq!(
         from_http(&endpoint, &http(401, "")).message,
-        "`https://api.x.test/v1/x` answered 401\nhint: set X_API_KEY"
+        "`https://api.x.test/v1/x` answered 401\nhint: set X_API_KEY, as with `hud set X_API_KEY=…`"
+    );
+}
+
+#[test]
+fn a_url_shows_no_credentials_in_hints_and_errors() {
+    let endpoint = Endpoint {
+        base_url: "http://user:pw@h/v1?key=SECRET".to_owned(),
+        key: None,
+        key_variable: "X_API_KEY",
+        is_gateway: false,
+    };
+    let error = |kind, detail: &str| {
+        let error = HttpError {
+            kind,
+            url: "http://h/v1/x".to_owned(),
+            detail: detail.to_owned(),
+            retry_after: None,
+        };
+        from_http(&endpoint, &error)
+    };
+    assert_eq!(
+        error(HttpErrorKind::Connect, "refused").message,
+        "cannot connect to `http://h/v1/x`: refused\nhint: is http://h/v1 reachable from here?"
+    );
+    let foreign = error(HttpErrorKind::Foreign, "a web page (HTML): Log in");
+    assert_eq!(foreign.kind, ModelErrorKind::Request);
+    assert_eq!(
+        foreign.message,
+        "`http://h/v1/x` answered with a web page (HTML): Log in\nhint: is the base URL right? It is http://h/v1"
+    );
+    let broken = from_format(
+        &endpoint,
+        "http://user:pw@h/v1/x?key=SECRET",
+        &FormatError::Truncated,
+    );
+    assert!(
+        broken.message.starts_with("`http://h/v1/x` gave no usable"),
+        "{}",
+        broken.message
     );
 }

@@ -329,7 +329,33 @@ fn a_missing_key_says_how_to_give_it() {
     assert_eq!(error.kind, ModelErrorKind::Authentication);
     insta::assert_snapshot!(error.message, @r#"
     no key for the model `claude-x`: ANTHROPIC_API_KEY is not set
-    hint: `export ANTHROPIC_API_KEY=…`, or put the line `ANTHROPIC_API_KEY=…` into ~/.hud/.env
+    hint: `export ANTHROPIC_API_KEY=…`, or keep it with `hud set ANTHROPIC_API_KEY=…`
     hint: with HUD_API_KEY set, the model is called through HUD's gateway
     "#);
+}
+
+#[test]
+fn a_base_url_that_is_none_is_refused_without_its_credentials() {
+    let check = |base: &str, expected: &str| {
+        let choice = ModelChoice {
+            base_url: Some(base.to_owned()),
+            ..named("some-model")
+        };
+        let error = resolve(&choice, &|_| None).err().unwrap();
+        assert_eq!(error.kind, ModelErrorKind::Request);
+        let hint = "\nhint: give all of it, as in http://localhost:8000/v1";
+        assert_eq!(error.message, format!("{expected}{hint}"));
+    };
+    check(
+        "nonsense",
+        "the base URL `nonsense` is not a URL: relative URL without a base",
+    );
+    check(
+        "localhost:8000/v1",
+        "the base URL `localhost:8000/v1` is not a URL: expected http:// or https://",
+    );
+    check(
+        "user:pw@h/v1?key=SECRET",
+        "the base URL `h/v1` is not a URL: expected http:// or https://",
+    );
 }
