@@ -342,9 +342,9 @@ def _named_tuple(value: Any, kind: Any) -> Any:
     hints = typing.get_type_hints(kind, include_extras=True)
     hints = {name: hints.get(name, Any) for name in kind._fields}
     required = set(kind._fields) - set(kind._field_defaults)
-    if isinstance(value, (list, tuple)) and len(value) <= len(kind._fields):
-        value = dict(zip(kind._fields, value))
-    return kind(**_fields(value, hints, required, kind.__name__))
+    if not isinstance(value, (list, tuple)) or len(value) > len(kind._fields):
+        raise _wrong(value, f"an array of {', '.join(kind._fields)} ({kind.__name__})")
+    return kind(**_fields(dict(zip(kind._fields, value)), hints, required, kind.__name__))
 
 
 def _dataclass(value: Any, kind: Any) -> Any:

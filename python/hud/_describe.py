@@ -9,9 +9,16 @@ from hud._task import Task
 from hud.environment import Environment
 
 
-def describe(environment: Environment, tasks: list[tuple[str, Task]]) -> dict[str, Any]:
-    """The object that `hud/describe` answers; the source of nothing is in it."""
-    return {
+def describe(
+    environment: Environment, tasks: list[tuple[str, Task]], served: list[tuple[Environment, str | None]]
+) -> dict[str, Any]:
+    """The object that `hud/describe` answers; the source of nothing is in it.
+
+    When the tasks span several environments, it is about the first, names all, and says of each task
+    which one it needs. A worker serves one environment: the others need a worker each, with `--attr`.
+    """
+    several = served if len(served) > 1 else []
+    description: dict[str, Any] = {
         "name": environment.name,
         "version": environment.version,
         "instructions": environment.instructions,
@@ -21,13 +28,22 @@ def describe(environment: Environment, tasks: list[tuple[str, Task]]) -> dict[st
         "prompts": [prompt.to_mcp() for prompt in environment.prompts.values()],
         "connections": [],
         "mocks": {},
-        "tasks": [_task(variable, task, environment) for variable, task in tasks],
+        "tasks": [_task(variable, task, environment, several) for variable, task in tasks],
     }
+    if several:
+        description["environments"] = [{"name": other.name, "attr": attr} for other, attr in several]
+    return description
 
 
-def _task(variable: str, task: Task, environment: Environment) -> dict[str, Any]:
+def _task(
+    variable: str, task: Task, environment: Environment, several: list[tuple[Environment, str | None]]
+) -> dict[str, Any]:
     row = {**task.to_row(), "variable": variable}
     row.setdefault("env", environment.name)
+    if several:
+        # A task that names no environment gets the first one, as it would if there were no other.
+        chosen = environment if task.environment is None and task.env is None else task.environment
+        row["attr"] = next((attr for other, attr in several if other is chosen), None)
     return row
 
 

@@ -21,13 +21,22 @@ class Deadline(BaseException):
 
 
 class ScenarioError(Exception):
-    """A scenario could not be set up or graded because of how it was called or what it yielded."""
+    """A scenario could not be set up or graded because of how it was called or what it yielded.
+
+    A person reads `kind`, the builtin exception that says the same, and `place`, the file, line and
+    function where the scenario yielded.
+    """
+
+    def __init__(self, message: str, *, kind: str = "RuntimeError", place: tuple[str, int, str] | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.place = place
 
 
 class LoadError(Exception):
     """A source could not be turned into one environment; `hint` says what to do about it."""
 
-    def __init__(self, message: str, *, hint: str | None = None, kind: str = "LoadError") -> None:
+    def __init__(self, message: str, *, hint: str | None = None, kind: str = "ImportError") -> None:
         super().__init__(message)
         self.hint = hint
         self.kind = kind

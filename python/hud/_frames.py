@@ -7,11 +7,15 @@ counts only the person's own files, because frames of libraries bury the line to
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import os
 import traceback
+from collections.abc import Callable
 from types import CodeType, TracebackType
 from typing import Any
+
+from hud._errors import ScenarioError
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
@@ -51,20 +55,31 @@ def is_readable(filename: str) -> bool:
 
 
 class ErrorReport:
-    """What a person needs to know about an exception: type, message, own file and line, own frames."""
+    """What a person needs to know about an exception: type, message, own file and line, own frames.
+
+    `message` is for people; `text` is what Python makes of the exception, which is what an agent gets.
+    `trace` ends with the exception as Python's own does; `frames` leaves it to `kind` and `message`.
+    """
 
     def __init__(self, error: BaseException) -> None:
-        self.kind = type(error).__name__
+        self.kind = error.kind if isinstance(error, ScenarioError) else type(error).__name__
         self.message = _message(error)
+        self.text = self.message if isinstance(error, SystemExit) else str(error) or self.kind
         self.file: str | None = None
         self.line: int | None = None
         entries = _entries(error.__traceback__)
         own = [entry for entry in entries if is_readable(entry.filename)]
+        if isinstance(error, ScenarioError):
+            own = [traceback.FrameSummary(*error.place)] if error.place else []
         if isinstance(error, SyntaxError) and error.filename:
             self.file, self.line = os.path.abspath(error.filename), error.lineno
         elif own:
             self.file, self.line = os.path.abspath(own[-1].filename), own[-1].lineno
-        self.trace = _render(error, own)
+        chain = _chain(error)
+        last = _last_lines(error)
+        self.trace = chain + _stack(own) + "".join(last)
+        # A syntax error's lines show the place, and notes say what the message does not.
+        self.frames = chain + _stack(own) + "".join(last if isinstance(error, SyntaxError) else last[1:])
 
     def to_dict(self) -> dict[str, Any]:
         """The form in which errors travel in `error.data.hud`."""
@@ -72,7 +87,7 @@ class ErrorReport:
             "exception": self.kind,
             "file": self.file,
             "line": self.line,
-            "trace": self.trace,
+            "trace": self.frames,
         }
 
 
@@ -92,23 +107,42 @@ def _entries(tb: TracebackType | None) -> list[traceback.FrameSummary]:
     return list(traceback.extract_tb(tb))
 
 
-def _render(error: BaseException, own: list[traceback.FrameSummary]) -> str:
-    lines = []
-    if own:
-        lines.append("Traceback (most recent call last):\n")
-        lines.extend(traceback.format_list(own))
-    lines.extend(traceback.format_exception_only(type(error), error))
+def _stack(own: list[traceback.FrameSummary]) -> str:
+    return "".join(["Traceback (most recent call last):\n", *traceback.format_list(own)]) if own else ""
+
+
+def _last_lines(error: BaseException) -> list[str]:
+    """How Python ends a traceback, without the names of modules that are this package's own business."""
+    lines = traceback.format_exception_only(type(error), error)
+    private = f"{type(error).__module__}."
+    if private.startswith("hud.") and lines[0].startswith(private):
+        lines[0] = lines[0][len(private) :]
+    return lines
+
+
+def _chain(error: BaseException) -> str:
+    """What the exception came from, as far as that happened in the person's own files."""
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if cause is not None and _entries(cause.__traceback__):
-        own_cause = [e for e in _entries(cause.__traceback__) if is_readable(e.filename)]
-        joint = (
-            "\nThe above exception was the direct cause of the following exception:\n\n"
-            if error.__cause__
-            else "\nDuring handling of the above exception, another exception occurred:\n\n"
-        )
-        if own_cause:
-            return _render(cause, own_cause) + joint + "".join(lines)
-    return "".join(lines)
+    if cause is None:
+        return ""
+    own = [entry for entry in _entries(cause.__traceback__) if is_readable(entry.filename)]
+    if not own:
+        return ""
+    joint = (
+        "\nThe above exception was the direct cause of the following exception:\n\n"
+        if error.__cause__
+        else "\nDuring handling of the above exception, another exception occurred:\n\n"
+    )
+    return _chain(cause) + _stack(own) + "".join(_last_lines(cause)) + joint
+
+
+def place_of(function: Callable[..., Any], generator: Any) -> tuple[str, int, str] | None:
+    """Where a suspended generator stands, as file, line and name; of an ended one, where its function begins."""
+    frame = getattr(generator, "ag_frame", None)
+    if frame is not None and is_readable(frame.f_code.co_filename):
+        return frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return (code.co_filename, code.co_firstlineno, code.co_name) if code is not None else None
 
 
 def location(code: CodeType) -> str:

@@ -88,10 +88,11 @@ def grade_of(value: Any, *, template: bool = False) -> Grade:
     if isinstance(value, Mapping):
         data = dict(value)
         key = "score" if template or "reward" not in data else "reward"
-        if not _is_number(data.get(key)):
+        if not _is_number(data.get(key), template):
             wanted = "'score'" if template else "'reward'"
             raise ScenarioError(
-                f"graded with a dict without a numeric {wanted} (keys: {', '.join(map(str, data)) or 'none'})"
+                f"graded with a dict without a numeric {wanted} (keys: {', '.join(map(str, data)) or 'none'})",
+                kind="TypeError",
             )
         reward = data.pop(key)
         return _complete(float(reward), data)
@@ -102,13 +103,22 @@ def grade_of(value: Any, *, template: bool = False) -> Grade:
             data = {name: getattr(value, name) for name in _FIELDS if hasattr(value, name)}
         data.pop("reward", None)
         return _complete(float(value.reward), data)
-    if _is_number(value):
+    if _is_number(value, template):
         return _complete(float(value), {})
     shown = repr(value) if len(repr(value)) <= 60 else f"{type(value).__name__}"
-    raise ScenarioError(f"graded with {shown}; yield a number, an EvaluationResult or a dict with a 'reward'")
+    raise ScenarioError(
+        f"graded with {shown}; yield a number, an EvaluationResult or a dict with a 'reward'", kind="TypeError"
+    )
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any, template: bool = True) -> bool:
+    """True for numbers, and in a scenario for numeric text, which generation 5 takes and generation 6 does not."""
+    if isinstance(value, str) and not template:
+        try:
+            float(value)
+        except ValueError:
+            return False
+        return True
     if isinstance(value, (str, bytes)) or value is None:
         return False
     return isinstance(value, (int, float)) or hasattr(value, "__float__")
@@ -116,7 +126,7 @@ def _is_number(value: Any) -> bool:
 
 def _complete(reward: float, data: dict[str, Any]) -> Grade:
     if not math.isfinite(reward):
-        raise ScenarioError(f"graded with {reward}, which is not a finite number")
+        raise ScenarioError(f"graded with {reward}, which is not a finite number", kind="ValueError")
     grade: Grade = {"reward": reward, "done": bool(data.pop("done", True))}
     content = data.pop("content", None)
     if content is not None:

@@ -22,21 +22,28 @@ _PLAIN = (str, bool, int, type(None))
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
-def to_json(value: Any, where: str = "value") -> Any:
-    """Convert to dicts, lists, strings, numbers, booleans and None."""
+def to_json(value: Any, where: str = "value", *, finite: bool = False) -> Any:
+    """Convert to dicts, lists, strings, numbers, booleans and None.
+
+    JSON has no NaN and no infinity, and a peer rejects the whole line that contains one: they become
+    None, or with `finite` a TypeError, for values whose reader would take None for an answer.
+    """
     kind = type(value)
     if kind in _PLAIN:
         return value
     if kind is float:
-        # JSON has no NaN and no infinity, and a peer rejects the whole line that contains one.
-        return value if math.isfinite(value) else None
+        if math.isfinite(value):
+            return value
+        if finite:
+            raise TypeError(f"{where} is {value}, which JSON cannot hold; return None or a text instead")
+        return None
     if isinstance(value, Enum):
-        return to_json(value.value, where)
+        return to_json(value.value, where, finite=finite)
     if isinstance(value, Mapping):
-        return {_key(key, where): to_json(item, f"{where}[{key!r}]") for key, item in value.items()}
+        return {_key(key, where): to_json(item, f"{where}[{key!r}]", finite=finite) for key, item in value.items()}
     if isinstance(value, (list, tuple, Set)):
-        return [to_json(item, f"{where}[{index}]") for index, item in enumerate(value)]
-    return _object(value, where)
+        return [to_json(item, f"{where}[{index}]", finite=finite) for index, item in enumerate(value)]
+    return _object(value, where, finite)
 
 
 def _key(key: Any, where: str) -> str:
@@ -50,16 +57,16 @@ def _key(key: Any, where: str) -> str:
     raise TypeError(f"{where} has a key of type {type(key).__name__}, JSON objects have string keys")
 
 
-def _object(value: Any, where: str) -> Any:
+def _object(value: Any, where: str, finite: bool) -> Any:
     dump = getattr(value, "model_dump", None)
     if callable(dump) and not isinstance(value, type):
         try:
-            return to_json(dump(mode="json", by_alias=True), where)
+            return to_json(dump(mode="json", by_alias=True), where, finite=finite)
         except TypeError:
-            return to_json(dump(), where)
+            return to_json(dump(), where, finite=finite)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
-            field.name: to_json(getattr(value, field.name), f"{where}.{field.name}")
+            field.name: to_json(getattr(value, field.name), f"{where}.{field.name}", finite=finite)
             for field in dataclasses.fields(value)
         }
     if isinstance(value, (datetime, date, time)):
@@ -72,7 +79,7 @@ def _object(value: Any, where: str) -> Any:
         # A subclass such as a NewType of str with behaviour; its plain value is meant.
         return str(value) if isinstance(value, str) else int(value)
     if isinstance(value, float):
-        return to_json(float(value), where)
+        return to_json(float(value), where, finite=finite)
     if isinstance(value, (bytes, bytearray, memoryview)):
         raise TypeError(
             f"{where} is bytes, which JSON cannot hold; return text with .decode(), or "
@@ -80,7 +87,7 @@ def _object(value: Any, where: str) -> Any:
         )
     to_list = getattr(value, "tolist", None)
     if callable(to_list):  # numpy and torch scalars and arrays
-        return to_json(to_list(), where)
+        return to_json(to_list(), where, finite=finite)
     raise TypeError(f"{where} is of type {type(value).__name__}, which has no JSON form")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,14 +26,17 @@ _ROOT_LEVELS = 10
 _NOT_ENVIRONMENTS = {"conftest.py", "setup.py", "__init__.py", "__main__.py", "tasks.py", "task.py"}
 _MAKES_ENVIRONMENT = re.compile(r"\bEnvironment\s*\(")
 
+# An environment and what `--attr` calls it, when it was asked for or can be asked for.
+Served = tuple[Environment, str | None]
+
 
 class Loaded:
-    """An environment, the tasks found beside it, and the module they came from."""
+    """The environment to serve, the tasks found beside it, and all environments when the tasks span several."""
 
-    def __init__(self, environment: Environment, tasks: list[tuple[str, Task]], module: ModuleType) -> None:
-        self.environment = environment
+    def __init__(self, served: list[Served], tasks: list[tuple[str, Task]]) -> None:
+        self.environment = served[0][0]
         self.tasks = tasks
-        self.module = module
+        self.served = served
 
 
 def load(source: str, attr: str | None) -> Loaded:
@@ -44,7 +48,11 @@ def load(source: str, attr: str | None) -> Loaded:
     tasks = find_tasks(module)
     if path.is_dir() and not tasks:
         tasks = _tasks_beside(path)
-    return Loaded(find_environment(module, attr, [task for _, task in tasks], path), tasks, module)
+    served = find_environments(module, attr, [task for _, task in tasks], path)
+    if attr:
+        # Only this environment is served, so tasks of another could not run in it.
+        tasks = [(name, task) for name, task in tasks if task.environment in (None, served[0][0])]
+    return Loaded(served, tasks)
 
 
 def _import(path: Path) -> ModuleType:
@@ -136,38 +144,71 @@ def _execute(name: str, path: Path, search: list[str] | None) -> ModuleType:
     return module
 
 
-def find_environment(module: ModuleType, attr: str | None, tasks: list[Task], path: Path) -> Environment:
-    """The environment that `attr` names, else `env`, else `environment`, else the only one."""
+def find_environments(module: ModuleType, attr: str | None, tasks: list[Task], path: Path) -> list[Served]:
+    """The environment that `attr` names; else those that the tasks choose; else `env`, `environment` or the only one.
+
+    The first one is served; more than one is only found when the tasks span several.
+    """
     found = {name: value for name, value in vars(module).items() if isinstance(value, Environment)}
+    of_tasks = _distinct(task.environment for task in tasks if task.environment is not None)
     if attr:
-        if attr in found:
-            return found[attr]
-        listed = ", ".join(found) or "none"
-        raise LoadError(f"{path} has no Environment named '{attr}' (it has: {listed})", kind="AttributeError")
-    for name in ("env", "environment"):
-        if name in found:
-            return found[name]
+        return [(_named(attr, module, of_tasks, path, found), attr)]
+    usual = next((found[name] for name in ("env", "environment") if name in found), None)
+    if of_tasks:
+        of_tasks.sort(key=lambda environment: environment is not usual)
+        served = [(environment, _attr_of(environment, module, of_tasks)) for environment in of_tasks]
+        unreachable = [environment.name for environment, attr in served if attr is None]
+        if len(served) > 1 and unreachable:
+            raise LoadError(
+                f"the tasks of {path} belong to several environments called '{unreachable[0]}'",
+                hint="give each a name of its own, or import each into the file under a name of its own",
+            )
+        return served
+    if usual is not None:
+        return [(usual, None)]
     distinct = _distinct(found.values())
     if len(distinct) == 1:
-        return distinct[0]
+        return [(distinct[0], None)]
     if distinct:
         names = ", ".join(f"{name} ({value.name})" for name, value in found.items())
         raise LoadError(
-            f"{path} has several environments: {names}", hint=f"name one, e.g. {path.name}:{next(iter(found))}"
-        )
-    of_tasks = _distinct(task.environment for task in tasks if task.environment is not None)
-    if len(of_tasks) == 1:
-        return of_tasks[0]
-    if of_tasks:
-        names = ", ".join(environment.name for environment in of_tasks)
-        raise LoadError(
-            f"the tasks of {path} belong to several environments: {names}",
-            hint="put the tasks of each environment into a file of their own",
+            f"{path} has several environments: {names}",
+            hint=f"name one, for example `hud scenario list --env {shlex.quote(f'{path}:{next(iter(found))}')}`",
         )
     if tasks and all(task.mcp_config or task.env is not None for task in tasks):
         # They bring their own, as tasks of the older form do; this one only carries them to the client.
-        return Environment(path.stem)
+        return [(Environment(path.stem), None)]
     raise LoadError(f"{path} makes no Environment", hint="write `env = hud.Environment(…)` at the top level")
+
+
+def _named(
+    attr: str, module: ModuleType, of_tasks: list[Environment], path: Path, found: dict[str, Environment]
+) -> Environment:
+    """What `--attr` names: a variable, one of an imported module (`shop.env`), or a task's environment by its name."""
+    value: Any = module
+    for part in attr.split("."):
+        value = vars(value).get(part) if isinstance(value, ModuleType) else None
+    if isinstance(value, Environment):
+        return value
+    by_name = [environment for environment in of_tasks if environment.name == attr]
+    if len(by_name) == 1:
+        return by_name[0]
+    listed = ", ".join(found) or "none"
+    raise LoadError(f"{path} has no Environment named '{attr}' (it has: {listed})", kind="AttributeError")
+
+
+def _attr_of(environment: Environment, module: ModuleType, of_tasks: list[Environment]) -> str | None:
+    """The shortest thing that `_named` understands as this environment."""
+    for name, value in vars(module).items():
+        if value is environment:
+            return name
+    for name, value in vars(module).items():
+        if isinstance(value, ModuleType):
+            for inner, candidate in vars(value).items():
+                if candidate is environment:
+                    return f"{name}.{inner}"
+    alone = sum(other.name == environment.name for other in of_tasks) == 1
+    return environment.name if alone and environment.name not in vars(module) else None
 
 
 def _distinct(environments: Iterable[Environment]) -> list[Environment]:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
-from hud import _describe, _grade, _results
+from hud import _describe, _grade, _prompt, _results
 from hud._context import Context
 from hud._errors import STOPPED_SCENARIO, STOPPED_TOOL, Deadline, RequestError, ScenarioError
 from hud._frames import ErrorReport
@@ -36,6 +36,18 @@ SERVER_ERROR = -32000
 
 Params = dict[str, Any]
 SUBMIT = "_hud_submit"
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1048576:.1f} MiB"
+
+
+def _too_large(result: dict[str, Any], size: str) -> str:
+    message = f"The tool's encoded result is {size}."
+    if "structuredContent" in result:
+        content, structured = (_mib(len(line(result[name]))) for name in ("content", "structuredContent"))
+        message += f" Text and structured content both count: {content} and {structured}."
+    return message
 
 
 class Server:
@@ -145,11 +157,11 @@ class Server:
     def _send_result(self, request: Any, result: dict[str, Any]) -> None:
         data = line({"jsonrpc": "2.0", "id": request, "result": result})
         if len(data) > MAX_RESULT:
-            size = f"{len(data) / 1048576:.1f} MiB ({len(data)} bytes), over the limit of 8 MiB ({MAX_RESULT} bytes)"
+            size = f"{_mib(len(data))} ({len(data)} bytes), over the limit of 8 MiB ({MAX_RESULT} bytes)"
             if "content" not in result:
                 self._send_error(request, RequestError(SERVER_ERROR, f"the answer has {size}"))
                 return
-            data = line({"jsonrpc": "2.0", "id": request, "result": _results.error(f"The tool's result has {size}.")})
+            data = line({"jsonrpc": "2.0", "id": request, "result": _results.error(_too_large(result, size))})
         if self._wire is not None:
             self._wire.send_line(data)
 
@@ -326,7 +338,7 @@ class Server:
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             report = ErrorReport(error)
             print(report.trace, file=sys.stderr, end="")
-            return _results.error(f"Error calling tool '{name}': {report.message}")
+            return _results.error(f"Error calling tool '{name}': {report.text}")
         finally:
             self._tools_running.discard(task)
             self._tools_stopped.discard(task)
@@ -362,9 +374,7 @@ class Server:
             try:
                 session = Session(scenario, arguments)
             except TypeError as error:
-                data = {
-                    "hud": {"kind": "setup", "exception": "TypeError", "file": None, "line": None, "trace": str(error)}
-                }
+                data = {"hud": {"kind": "setup", "exception": "TypeError", "file": None, "line": None, "trace": ""}}
                 raise RequestError(INVALID_PARAMS, str(error), data) from None
             await self._end_session()
             self.session = session
@@ -377,6 +387,9 @@ class Server:
         meta = scenario.rules()
         if session.bindings:
             meta["bindings"] = session.bindings
+        messages, roles = _prompt.on_the_wire(messages)
+        if roles is not None:
+            meta["hud/roles"] = roles
         return {"description": scenario.description, "messages": messages, "_meta": meta}
 
     async def _resources_read(self, params: Params, _: Any) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The first yield of a scenario as MCP prompt messages.
 
 MCP knows the roles user and assistant and one content block per message. A message with several
-blocks becomes several messages of its role; `system` becomes `user`, as MCP has no such role.
+blocks becomes several messages of its role. `system`, which MCP has not, travels as `user`; the
+result's `_meta["hud/roles"]` tells clients that know it the true roles.
 """
 
 from __future__ import annotations
@@ -14,19 +15,32 @@ from hud import _results
 Message = dict[str, Any]
 
 _FORMS = "yield a text, a content block, a message {'role': …, 'content': …}, or a list of these"
+# Other names for the three roles; what a tool said is part of what the agent is told.
+_ROLES = {"system": "system", "developer": "system", "assistant": "assistant", "model": "assistant"}
 _DATA_URL = re.compile(r"^data:([\w.+/-]+);base64,(.*)$", re.DOTALL)
 
 
 def messages(value: Any) -> list[Message]:
-    """Convert every accepted form; TypeError names the part that is none."""
+    """Convert every accepted form, with true roles; TypeError names the part that is none."""
     if isinstance(value, (list, tuple)):
         found: list[Message] = []
         for index, item in enumerate(value):
             found.extend(_item(item, f"part {index + 1} of the prompt"))
-        if not found:
-            raise TypeError(f"the prompt is an empty list; {_FORMS}")
         return found
     return _item(value, "the prompt")
+
+
+def is_empty(found: list[Message]) -> bool:
+    """True when nothing in it could be answered: no content, or only blank text."""
+    return all(m["content"].get("type") == "text" and not m["content"]["text"].strip() for m in found)
+
+
+def on_the_wire(found: list[Message]) -> tuple[list[Message], list[str] | None]:
+    """The messages with MCP's roles, and the true role of each when these cannot say it."""
+    roles = [message["role"] for message in found]
+    if "system" not in roles:
+        return found, None
+    return [{**m, "role": "user" if m["role"] == "system" else m["role"]} for m in found], roles
 
 
 def text_of(found: list[Message]) -> str:
@@ -50,7 +64,7 @@ def _role(role: Any, where: str) -> str:
     name = getattr(role, "value", role)
     if name not in ("user", "assistant", "system", "developer", "tool", "model"):
         raise TypeError(f"{where} has role {role!r}; known roles are user, assistant and system")
-    return "assistant" if name in ("assistant", "model") else "user"
+    return _ROLES.get(name, "user")
 
 
 def _contents(content: Any, where: str) -> list[dict[str, Any]]:

@@ -122,4 +122,8 @@ class PromptTemplate:
         value = self.signature.call(self.signature.decode(arguments))
         if inspect.isawaitable(value):
             value = await value
-        return {"description": self.description, "messages": _prompt.messages(value)}
+        messages, roles = _prompt.on_the_wire(_prompt.messages(value))
+        result: dict[str, Any] = {"description": self.description, "messages": messages}
+        if roles is not None:
+            result["_meta"] = {"hud/roles": roles}
+        return result

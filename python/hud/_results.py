@@ -23,6 +23,7 @@ _BLOCKS: dict[str, tuple[set[str], set[str]]] = {
     "resource": ({"resource"}, set()),
     "resource_link": ({"uri", "name"}, {"title", "description", "mimeType", "size", "icons"}),
 }
+_RESULT = "the tool's result"
 _CONTENT_CLASSES = ("TextContent", "ImageContent", "AudioContent", "EmbeddedResource", "ResourceLink")
 
 
@@ -64,7 +65,7 @@ def output_schema(annotation: Any) -> tuple[Schema | None, bool]:
     kind, _ = unwrap(annotation)
     if kind in (Any, None, type(None), object) or _is_content(kind):
         return None, False
-    builder = SchemaBuilder()
+    builder = SchemaBuilder(results=True)
     try:
         inner = builder.of(annotation)
     except NoJsonForm:
@@ -105,7 +106,7 @@ def tool_result(value: Any, schema: Schema | None = None, wrapped: bool = False)
     blocks = _blocks(value)
     if blocks is not None:
         return {"content": blocks, "isError": False}
-    plain = to_json(value, "the tool's result")
+    plain = to_json(value, _RESULT, finite=True)
     content = [] if plain is None else [text(plain if isinstance(plain, str) else dumps(plain))]
     result: dict[str, Any] = {"content": content, "isError": False}
     if wrapped:
@@ -129,7 +130,7 @@ def _ready_made(value: Any) -> dict[str, Any] | None:
             "isError": bool(getattr(value, "isError", False)),
         }
         if structured is not None:
-            result["structuredContent"] = to_json(structured)
+            result["structuredContent"] = to_json(structured, _RESULT, finite=True)
         return result
     return None
 
@@ -148,4 +149,4 @@ def _blocks(value: Any) -> list[dict[str, Any]] | None:
 
 
 def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else dumps(to_json(value, "the tool's result"))
+    return value if isinstance(value, str) else dumps(to_json(value, _RESULT, finite=True))

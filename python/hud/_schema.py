@@ -136,7 +136,9 @@ def _is_pydantic_object(extra: Any) -> bool:
 class SchemaBuilder:
     """Builds the schemas of several annotations that share one set of `$defs`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, results: bool = False) -> None:
+        """`results`: values that go out, which may have fields more than could be given."""
+        self._closed = not results
         self.defs: dict[str, Schema] = {}
         self._names: dict[Any, str] = {}
 
@@ -255,6 +257,8 @@ class SchemaBuilder:
         schema: Schema = {"type": "object", "properties": properties}
         if required:
             schema["required"] = required
+        if self._closed:
+            schema["additionalProperties"] = False
         return schema
 
     def _typed_dict(self, kind: Any) -> Schema:

@@ -14,7 +14,7 @@ from typing import Any
 from hud import _grade, _prompt
 from hud._context import Context, current_peer
 from hud._errors import STOPPED_SCENARIO, Deadline, ScenarioError
-from hud._frames import ErrorReport
+from hud._frames import ErrorReport, place_of
 from hud._scenario import Scenario
 
 # The generator must be closed within the 5 s that a copy has for its whole end, shutdown hooks included.
@@ -53,6 +53,7 @@ class Session:
         self._outcome: asyncio.Future[Any] | None = None
         self._phase = "setup"
         self._stopped = False
+        self._place: tuple[str, int, str] | None = None
 
     async def setup(self) -> list[dict[str, Any]]:
         """Run up to the first yield; the prompt's messages."""
@@ -67,7 +68,10 @@ class Session:
             self.messages = _prompt.messages(value)
         except TypeError as error:
             await self.close()
-            raise PhaseError("setup", ScenarioError(f"{self.scenario.owner}: {error}")) from None
+            raise PhaseError("setup", self._error(f"{self.scenario.owner}: {error}", "TypeError")) from None
+        if _prompt.is_empty(self.messages):
+            await self.close()
+            raise PhaseError("setup", self._error(f"the {self.scenario.owner} yielded an empty prompt", "ValueError"))
         return self.messages
 
     async def grade(self) -> dict[str, Any]:
@@ -85,7 +89,12 @@ class Session:
         try:
             return _grade.grade_of(value, template=self.scenario.template)
         except (ScenarioError, TypeError) as error:
-            raise PhaseError("grade", ScenarioError(f"{self.scenario.owner} {error}")) from None
+            kind = error.kind if isinstance(error, ScenarioError) else "TypeError"
+            raise PhaseError("grade", self._error(f"{self.scenario.owner} {error}", kind)) from None
+
+    def _error(self, message: str, kind: str) -> ScenarioError:
+        """An error about what the scenario yielded, at the line of that yield."""
+        return ScenarioError(message, kind=kind, place=self._place)
 
     def interrupt(self, interrupted: asyncio.Task[Any] | None = None) -> None:
         """Cancel setup or grading code that is running; a generator waiting for its answer is left alone.
@@ -154,8 +163,10 @@ class Session:
             yielded = await generator.asend(value)
         except StopAsyncIteration:
             if self._phase == "setup":
-                raise ScenarioError(f"{self.scenario.owner} ended without yielding a prompt") from None
+                self._place = place_of(self.scenario.function, None)
+                raise self._error(f"{self.scenario.owner} ended without yielding a prompt", "RuntimeError") from None
             yielded = _ENDED
+        self._place = place_of(self.scenario.function, generator)
         if self._phase == "grade":
             # Answer only after the generator's `finally` blocks have run: a client that has read the
             # grade may look at what they leave behind.

@@ -307,7 +307,7 @@ class Environment:
         except ArgumentError as error:
             raise ToolError(str(error)) from None
         except Exception as error:
-            raise ToolError(f"Error calling tool '{tool.name}': {ErrorReport(error).message}") from error
+            raise ToolError(f"Error calling tool '{tool.name}': {ErrorReport(error).text}") from error
 
     def find_scenario(self, name: str) -> Scenario:
         """The scenario called `name` or `environment:name`; ValueError lists what there is."""

@@ -129,7 +129,7 @@ def _load(options: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
 
     loaded = _loading.load(options.source, options.attr)
     _copy.load_random()
-    return loaded, _describe.describe(loaded.environment, loaded.tasks)
+    return loaded, _describe.describe(loaded.environment, loaded.tasks, loaded.served)
 
 
 def _import_error(error: BaseException) -> dict[str, Any]:
@@ -143,6 +143,11 @@ def _import_error(error: BaseException) -> dict[str, Any]:
         hint = error.hint
         report.kind = error.kind
         report.trace = ""
+    elif isinstance(error, ImportError) and (error.name or "").partition(".")[0] == "hud":
+        import hud
+
+        what = f"module '{error.name}'" if isinstance(error, ModuleNotFoundError) else "such name"
+        hint = f"hud is installed, but this package has no {what} ({os.path.dirname(hud.__file__)})"
     elif isinstance(error, ModuleNotFoundError) and error.name:
         hint = f"'{error.name.partition('.')[0]}' is not installed for {sys.executable}"
     elif isinstance(error, SystemExit):

@@ -8,6 +8,13 @@ from typing import Any
 
 from client import Worker
 
+TWO = """
+import hud
+env = hud.Environment("{name}")
+@env.scenario("s")
+async def s():
+    yield "this is {name}"
+"""
 ENV = 'import hud\nenv = hud.Environment("{name}")\n'
 
 
@@ -78,7 +85,7 @@ class Sources(unittest.TestCase):
         self.assertEqual(self.name({"env.py": 'import hud\nanything = also = hud.Environment("x")'}, "env.py"), "x")
         first = load({"env.py": two}, "env.py")
         self.assertIn("several environments: one (one), two (two)", first["message"])
-        self.assertIn("env.py:one", first["hint"])
+        self.assertRegex(first["hint"], r"`hud scenario list --env /\S+/project/env\.py:one`")
         self.assertIn("it has: one, two", load({"env.py": two}, "env.py", "--attr", "three")["message"])
 
     def test_normalized_names(self) -> None:
@@ -173,10 +180,64 @@ class Tasks(unittest.TestCase):
         self.assertEqual(row["evaluate_tool"], [{"name": "check", "arguments": {}}])
 
     def test_tasks_of_two_environments(self) -> None:
-        text = "import hud\na, b = hud.Environment('a'), hud.Environment('b')\ntasks = [a('x'), b('y')]\ndel a, b\n"
-        first = load({"tasks.py": text}, "tasks.py")
+        text = "from enva import env as ea\nfrom envb import env as eb\ntasks = [eb('s'), ea('s'), Plain]\n"
+        files = {
+            "tasks.py": "from hud import Task\nPlain = Task(scenario='s')\n" + text,
+            "enva.py": TWO.format(name="a"),
+            "envb.py": TWO.format(name="b"),
+        }
+        with Worker(files) as worker:
+            described = worker.describe
+            self.assertEqual(described["name"], "b")
+            self.assertEqual(described["environments"], [{"name": "b", "attr": "eb"}, {"name": "a", "attr": "ea"}])
+            self.assertEqual(
+                [(row["env"], row["attr"], row["variable"]) for row in described["tasks"]],
+                [("b", "eb", "tasks[0]"), ("a", "ea", "tasks[1]"), ("b", "eb", "tasks[2]")],
+            )
+            self.assertEqual(worker.connect().prompt("b:s"), "this is b")
+        with Worker(files, "--attr", "ea") as worker:
+            self.assertEqual(worker.describe["name"], "a")
+            self.assertNotIn("environments", worker.describe)
+            self.assertEqual([row["variable"] for row in worker.describe["tasks"]], ["tasks[1]", "tasks[2]"])
+            self.assertNotIn("attr", worker.describe["tasks"][0])
+            self.assertEqual(worker.connect().prompt("a:s"), "this is a")
+
+    def test_environments_that_only_the_tasks_know(self) -> None:
+        files = {
+            "tasks.py": "import enva\nfrom inside import more\ntasks = [enva.env('s'), more]\n",
+            "inside.py": "from envb import env\nmore = env('s')\ndel env\n",
+            "enva.py": TWO.format(name="a"),
+            "envb.py": TWO.format(name="b"),
+        }
+        first = load(files, "tasks.py")
+        names = [{"name": "a", "attr": "enva.env"}, {"name": "b", "attr": "b"}]
+        self.assertEqual(first["describe"]["environments"], names)
+        for entry in names:
+            self.assertEqual(load(files, "tasks.py", "--attr", entry["attr"])["describe"]["name"], entry["name"])
+
+    def test_two_environments_of_one_name(self) -> None:
+        files = {
+            "tasks.py": "from enva import env as a\nfrom envb import env as b\ntasks = [a('s'), b('s')]\n",
+            "enva.py": TWO.format(name="same"),
+            "envb.py": TWO.format(name="same"),
+        }
+        self.assertEqual([row["attr"] for row in load(files, "tasks.py")["describe"]["tasks"]], ["a", "b"])
+        hidden = {**files, "tasks.py": files["tasks.py"] + "del a, b\n"}
+        first = load(hidden, "tasks.py")
         self.assertEqual(first["type"], "import_error")
-        self.assertIn("several environments: a, b", first["message"])
+        self.assertIn("several environments called 'same'", first["message"])
+
+    def test_the_tasks_choose_among_several_environments(self) -> None:
+        text = "import hud\nenv = hud.Environment('a')\nother = hud.Environment('b')\n"
+        for tasks, name, several in (
+            ("", "a", False),
+            ("tasks = [other('s')]\n", "b", False),
+            ("tasks = [other('s'), env('s')]\n", "a", True),
+        ):
+            with self.subTest(tasks=tasks):
+                first = load({"env.py": text + tasks}, "env.py")
+                self.assertEqual(first["describe"]["name"], name)
+                self.assertEqual("environments" in first["describe"], several)
 
     def test_something_else_among_the_tasks(self) -> None:
         first = load({"tasks.py": "import hud\nenv = hud.Environment()\ntasks = [env('x'), 5]\n"}, "tasks.py")
@@ -223,6 +284,18 @@ class ImportErrors(unittest.TestCase):
         error = self.error("import hud\nimport surely_not_installed.deep\n")
         self.assertEqual((error["kind"], error["line"]), ("ModuleNotFoundError", 2))
         self.assertEqual(error["hint"], f"'surely_not_installed' is not installed for {sys.executable}")
+
+    def test_a_module_that_this_package_does_not_have(self) -> None:
+        error = self.error("import hud.agents\n")
+        self.assertEqual((error["kind"], error["message"]), ("ModuleNotFoundError", "No module named 'hud.agents'"))
+        self.assertIn("hud is installed, but this package has no module 'hud.agents'", error["hint"])
+        error = self.error("from hud import agents\n")
+        self.assertIn("hud is installed, but this package has no such name", error["hint"])
+
+    def test_no_names_of_our_own_classes(self) -> None:
+        error = self.error("import hud\nraise hud.ToolError('x')\n")
+        self.assertEqual(error["trace"].splitlines()[-1], "ToolError: x")
+        self.assertEqual(self.error("x = 1\n")["kind"], "ImportError")
 
     def test_sys_exit_and_interrupts(self) -> None:
         error = self.error("import sys\nsys.exit('usage: env.py')\n")

@@ -18,7 +18,7 @@ SOURCE = (
     from datetime import date
     from decimal import Decimal
     from pathlib import Path
-    from typing import Any, Literal, Optional, TypedDict
+    from typing import Any, Literal, NamedTuple, Optional, TypedDict
 
     import hud
     from hud.types import EvaluationResult, ImageContent, PromptMessage, SubScore, TextContent
@@ -64,6 +64,14 @@ SOURCE = (
         yield repr((s, i, f, b, o, l, d, lit, color, point, row, when, path, amount, either, anything, untyped, only))
         yield 1.0
 
+    class Pair(NamedTuple):
+        a: int
+        b: int = 2
+
+    @env.scenario("named")
+    async def named(pair: Pair):
+        yield repr(pair)
+
     @env.scenario("words")
     async def words(word: str, count: int):
         """Counts words.
@@ -89,12 +97,19 @@ SOURCE = (
             {"role": "user", "content": [{"type": "text", "text": "three"}, {"type": "image", "data": PIXEL, "mimeType": "image/png"}]},
             "four",
         ],
-        "system": [{"role": "system", "content": "rules"}, {"role": "user", "content": "go"}],
+        "system": [
+            {"role": "system", "content": [TextContent(text="rules"), ImageContent(data=PIXEL, mimeType="image/png")]},
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": "yes"},
+            {"role": "developer", "content": "more"},
+        ],
         "openai": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64," + PIXEL}}]}],
         "anthropic": [{"role": "user", "content": [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}]}],
         "number": 42,
         "none": None,
         "empty": [],
+        "empty text": "",
+        "blank": [{"role": "user", "content": " \\n"}, TextContent(text=""), {"role": "user", "content": []}],
         "object": object(),
         "unknown dict": {"hello": "world"},
         "bad role": [{"role": "boss", "content": "x"}],
@@ -118,7 +133,11 @@ SOURCE = (
             subscores=[SubScore(name="a", weight=0.5, value=1.0, metadata={"secret": "graders see this"}), SubScore(name="b", weight=0.5, value=0.0)],
         ),
         "error": EvaluationResult(reward=0.0, isError=True, content="grader broke"),
-        "text": "1.0",
+        "number text": "0.5",
+        "dict number text": {"reward": " 1 "},
+        "text": "good",
+        "bytes": b"0.5",
+        "nan text": "nan",
         "none": None,
         "nan": float("nan"),
         "list": [1.0],
@@ -247,7 +266,15 @@ SOURCE = (
     async def bare_template(form: str):
         yield "prompt"
         if form != "nothing":
-            yield {"number": 0.5, "reward": {"reward": 1.0}, "true": True, "result": EvaluationResult(reward=0.75)}[form]
+            yield {"number": 0.5, "reward": {"reward": 1.0}, "true": True, "result": EvaluationResult(reward=0.75), "text": "0.5"}[form]
+
+    @env.template()
+    async def blank_template():
+        yield {"prompt": " "}
+
+    @env.prompt("with_system")
+    def with_system():
+        return [{"role": "system", "content": "rules"}, "go"]
 
     @env.template()
     async def any_answer():
@@ -278,6 +305,14 @@ class WithCopy(unittest.TestCase):
         with self.assertRaises(RpcError) as caught:
             self.client.request(method, **params)
         return caught.exception
+
+    def assert_place(self, error: RpcError, code: str, exception: str) -> None:
+        """The error points to this line of the environment, and says its sentence only once."""
+        self.assertEqual((error.hud["file"], error.hud["exception"]), (str(self.worker.entry), exception))
+        line = self.worker.entry.read_text().splitlines()[error.hud["line"] - 1]
+        self.assertEqual(line.strip(), code)
+        self.assertIn(code, error.hud["trace"])
+        self.assertNotIn("Error", error.hud["trace"])
 
     def setup_fails(self, name: str, **arguments: str) -> RpcError:
         return self.fails("prompts/get", name=f"scenario-tests:{name}", arguments=arguments)
@@ -336,7 +371,18 @@ class Arguments(WithCopy):
             "scenario 'words': unknown argument 'wrod' (did you mean 'word'?); "
             "argument 'count' (int): 'many' is not an integer; missing argument 'word' (str)",
         )
-        self.assertEqual(error.hud["kind"], "setup")
+        self.assertEqual((error.hud["kind"], error.hud["trace"]), ("setup", ""))
+
+    def test_what_the_schema_refuses_the_decoder_refuses(self) -> None:
+        scenario = next(s for s in self.worker.describe["scenarios"] if s["name"] == "args")
+        schemas = {argument["name"]: argument["inputSchema"] for argument in scenario["arguments"]}
+        for name, kind, text in (("point", "Point", '{"x": 1, "z": 1}'), ("row", "Row", '{"z": 1}')):
+            self.assertIs(schemas[name]["$defs"][kind]["additionalProperties"], False)
+            self.assertIn(f"unknown field 'z' of {kind}", self.setup_fails("args", s="", **{name: text}).message)
+        # A named tuple is an array in both.
+        self.assertIn("is not an array of a, b (Pair)", self.setup_fails("named", pair='{"a": 1}').message)
+        self.assertIn("is not an array of a, b (Pair)", self.setup_fails("named", pair="[1, 2, 3]").message)
+        self.assertEqual(self.client.prompt("named", pair="[1]"), "Pair(a=1, b=2)")
 
     def test_wrong_values(self) -> None:
         for arguments, expected in (
@@ -377,7 +423,7 @@ class Prompts(WithCopy):
             ("dict block", [("user", "a dict")]),
             ("image", [("user", "look"), image]),
             ("messages", [("user", "one"), ("assistant", "two"), ("user", "three"), image, ("user", "four")]),
-            ("system", [("user", "rules"), ("user", "go")]),
+            ("system", [("user", "rules"), image, ("user", "go"), ("assistant", "yes"), ("user", "more")]),
             ("openai", [image]),
             ("anthropic", [image]),
             ("number", [("user", "42")]),
@@ -389,21 +435,39 @@ class Prompts(WithCopy):
         result = self.client.setup("scenario-tests:prompt", form="image")
         self.assertEqual(result["messages"][1]["content"], {"type": "image", "data": PIXEL, "mimeType": "image/png"})
 
+    def test_true_roles_stand_beside_the_messages(self) -> None:
+        meta = self.client.setup("scenario-tests:prompt", form="system")["_meta"]
+        self.assertEqual(meta["hud/roles"], ["system", "system", "user", "assistant", "system"])
+        self.assertNotIn("hud/roles", self.client.setup("scenario-tests:prompt", form="messages")["_meta"])
+        prompt = self.client.setup("with_system")
+        self.assertEqual([m["role"] for m in prompt["messages"]], ["user", "user"])
+        self.assertEqual(prompt["_meta"], {"hud/roles": ["system", "user"]})
+
     def test_what_is_no_prompt_is_a_setup_error(self) -> None:
-        for form, expected in (
-            ("none", "the prompt is None"),
-            ("empty", "the prompt is an empty list"),
-            ("object", "the prompt is object"),
-            ("unknown dict", "a dict with the keys 'hello'"),
-            ("bad role", "role 'boss'"),
+        for form, exception, expected in (
+            ("none", "TypeError", "the prompt is None"),
+            ("empty", "ValueError", "the scenario 'prompt' yielded an empty prompt"),
+            ("empty text", "ValueError", "the scenario 'prompt' yielded an empty prompt"),
+            ("blank", "ValueError", "the scenario 'prompt' yielded an empty prompt"),
+            ("object", "TypeError", "the prompt is object"),
+            ("unknown dict", "TypeError", "a dict with the keys 'hello'"),
+            ("bad role", "TypeError", "role 'boss'"),
         ):
             with self.subTest(form=form):
                 error = self.setup_fails("prompt", form=form)
                 self.assertEqual((error.code, error.hud["kind"]), (-32000, "setup"))
                 self.assertIn(expected, error.message)
+                self.assert_place(error, "yield PROMPTS[form]", exception)
+
+    def test_an_empty_prompt_of_a_template(self) -> None:
+        error = self.setup_fails("blank_template")
+        self.assertEqual(error.message, "the template 'blank_template' yielded an empty prompt")
+        self.assert_place(error, 'yield {"prompt": " "}', "ValueError")
 
     def test_no_first_yield(self) -> None:
-        self.assertIn("ended without yielding a prompt", self.setup_fails("never").message)
+        error = self.setup_fails("never")
+        self.assertIn("ended without yielding a prompt", error.message)
+        self.assert_place(error, '@env.scenario("never")', "RuntimeError")
 
 
 class Grades(WithCopy):
@@ -420,6 +484,8 @@ class Grades(WithCopy):
             ("negative", {"reward": -1.5, **plain}),
             ("decimal", {"reward": 0.5, **plain}),
             ("score", {"reward": 0.5, **plain}),
+            ("number text", {"reward": 0.5, **plain}),
+            ("dict number text", {"reward": 1.0, **plain}),
             ("dict", {"reward": 0.5, "done": False, "content": "half", "info": {"why": [1, 2]}, "isError": False}),
             (
                 "result",
@@ -444,7 +510,9 @@ class Grades(WithCopy):
 
     def test_what_is_no_grade_is_an_error_and_never_a_reward(self) -> None:
         for form, expected in (
-            ("text", "'1.0'"),
+            ("text", "'good'"),
+            ("bytes", "b'0.5'"),
+            ("nan text", "nan"),
             ("none", "None"),
             ("nan", "nan"),
             ("list", "[1.0]"),
@@ -456,6 +524,11 @@ class Grades(WithCopy):
                 error = self.fails("resources/read", uri="scenario-tests:grade")
                 self.assertEqual((error.code, error.hud["kind"]), (-32000, "grade"))
                 self.assertIn(expected, error.message)
+                self.assert_place(error, "yield GRADES[form]", "ValueError" if "nan" in form else "TypeError")
+
+    def test_a_template_takes_no_text_for_a_number(self) -> None:
+        self.client.setup("bare", form="text")
+        self.assertIn("graded with '0.5'", self.fails("resources/read", uri="bare").message)
 
     def test_a_grade_consumes_the_session(self) -> None:
         self.client.setup("scenario-tests:once")
@@ -530,6 +603,8 @@ class Failures(WithCopy):
         self.assertEqual(line.strip(), 'raise ValueError("setup broke")')
         self.assertIn("in broken_setup", error.hud["trace"])
         self.assertNotIn("_session.py", error.hud["trace"])
+        # The message has said this; only the frames are missing.
+        self.assertNotIn("ValueError: setup broke", error.hud["trace"])
         self.assertIn("ValueError: setup broke", self.worker.end(self.client))
 
     def test_grading(self) -> None:

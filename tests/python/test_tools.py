@@ -161,7 +161,7 @@ SOURCE = '''
     VALUES = {
         "none": None, "str": "text", "int": 3, "float": 2.5, "true": True, "list": [1, "a"], "dict": {"a": 1}, "nested": {"p": Point(1), "c": Color.RED},
         "tuple": (1, 2), "set": {1}, "point": Point(1, 2), "date": date(2024, 1, 1), "uuid": uuid.UUID(int=5), "path": Path("/a"), "decimal": Decimal("1.10"),
-        "enum": Color.BLUE, "delta": timedelta(seconds=90), "nan": {"x": math.nan}, "int keys": {1: "a"}, "surrogate": "a\\ud800b", "pair": Pair(1),
+        "enum": Color.BLUE, "delta": timedelta(seconds=90), "nan": {"x": math.nan}, "infinity inside": {"losses": [0.5, Point(1, -math.inf)]}, "bare nan": math.nan, "nan among blocks": [TextContent(text="a"), {"k": math.nan}], "int keys": {1: "a"}, "surrogate": "a\\ud800b", "pair": Pair(1),
         "text": TextContent(text="block"), "image": ImageContent(data="QUJD", mimeType="image/png"), "audio": AudioContent(data="QUJD", mimeType="audio/wav"),
         "link": ResourceLink(name="n", uri="file:///x"), "dict block": {"type": "text", "text": "d"}, "blocks": [TextContent(text="a"), {"type": "image", "data": "QUJD", "mimeType": "image/png"}],
         "mixed": [TextContent(text="a"), "plain", 5, {"k": 1}], "not a block": {"type": "text", "text": "x", "more": 1},
@@ -205,6 +205,10 @@ SOURCE = '''
     @env.tool
     def silent(): raise ValueError
     @env.tool
+    async def key_boom():
+        raise KeyError("async kaboom")
+
+    @env.tool
     async def async_boom():
         await asyncio.sleep(0)
         raise ValueError("kaboom later")
@@ -217,6 +221,9 @@ SOURCE = '''
 
     @env.tool
     def size(n: int) -> str: return "x" * n
+
+    @env.tool
+    def plain_size(n: int): return "x" * n
 
     gate = asyncio.Event
 
@@ -421,10 +428,15 @@ class Schemas(WithCopy):
                     "type": "object",
                     "properties": {"x": {"type": "integer"}, "y": {"type": "number", "default": 1.0}},
                     "required": ["x"],
+                    "additionalProperties": False,
                 },
                 "Color": {"enum": ["red", "blue"], "type": "string"},
                 "Level": {"enum": [1, 2], "type": "integer"},
-                "Row": {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"}}},
+                "Row": {
+                    "type": "object",
+                    "properties": {"a": {"type": "integer"}, "b": {"type": "string"}},
+                    "additionalProperties": False,
+                },
                 "Pair": {
                     "type": "array",
                     "prefixItems": [{"type": "integer"}, {"type": "string", "default": "q"}],
@@ -438,9 +450,33 @@ class Schemas(WithCopy):
                         "children": {"type": "array", "items": {"$ref": "#/$defs/Node"}},
                     },
                     "required": ["name"],
+                    "additionalProperties": False,
                 },
             },
         )
+
+    def test_schemas_of_results_do_not_close_what_comes_out(self) -> None:
+        self.assertNotIn("additionalProperties", self.tools["r_row"]["outputSchema"])
+
+    def test_fields_that_a_type_has_not_are_refused_by_its_schema(self) -> None:
+        required = {
+            "p": {"x": 1}, "c": "red", "lv": 1, "td": {}, "nt": [1], "node": {"name": "n", "children": []},
+            "dt": "2024-01-01T00:00:00", "d": "2024-01-01", "t": "12:00:00", "delta": "PT1S", "path": "/", "amount": 1,
+            "u": "00000000-0000-0000-0000-000000000005", "data": "", "pair": [1, "a"], "many": [], "s": [], "un": 1,
+            "di": {}, "ann": 1, "uid": 1, "either": 1, "seq": [],
+        }  # fmt: skip
+        for arguments, place in (
+            ({"p": {"x": 1, "z": 2}}, "(in p)"),
+            ({"td": {"z": 2}}, "(in td)"),
+            ({"node": {"name": "n", "children": [{"name": "m", "z": 2}]}}, "(in node.children[0])"),
+            ({"di": {"k": {"x": 1, "z": 2}}}, "(in di.k)"),
+        ):
+            with self.subTest(arguments=arguments):
+                self.assertIn(
+                    f"Additional properties are not allowed ('z' was unexpected) {place}",
+                    self.client.error("rich", **{**required, **arguments}),
+                )
+        self.assertIn("is not of type 'array'", self.client.error("rich", **{**required, "nt": {"a": 1}}))
 
     def test_descriptions(self) -> None:
         self.assertEqual(self.tools["scalars"]["description"], "First line.\n\nMore text.\n\nReturns:\n    a text")
@@ -582,6 +618,7 @@ class Calls(WithCopy):
     def test_errors_of_tools(self) -> None:
         self.assertEqual(self.client.error("boom"), "Error calling tool 'boom': kaboom")
         self.assertEqual(self.client.error("async_boom"), "Error calling tool 'async_boom': kaboom later")
+        self.assertEqual(self.client.error("key_boom"), "Error calling tool 'key_boom': 'async kaboom'")
         self.assertEqual(self.client.error("silent"), "Error calling tool 'silent': ValueError")
         self.assertEqual(self.client.error("cancels_itself"), "Error calling tool 'cancels_itself': it was cancelled")
         self.assertEqual(self.client.error("own_words"), "use the other tool")
@@ -640,7 +677,6 @@ class Results(WithCopy):
             ("decimal", "1.10", None),
             ("enum", "blue", None),
             ("delta", "PT90S", None),
-            ("nan", '{"x":null}', {"x": None}),
             ("int keys", '{"1":"a"}', {"1": "a"}),
             ("surrogate", "a?b", None),
             ("pair", '[1,"q"]', None),
@@ -695,11 +731,26 @@ class Results(WithCopy):
         self.assertIn("type object, which has no JSON form", self.client.error("give", what="object"))
         self.assertIn("the tool's result['deep'][0] is bytes", self.client.error("give", what="bytes inside"))
 
+    def test_numbers_that_json_has_not_are_errors_that_name_the_key(self) -> None:
+        for what, expected in (
+            ("nan", "the tool's result['x'] is nan"),
+            ("infinity inside", "the tool's result['losses'][1].y is -inf"),
+            ("bare nan", "the tool's result is nan"),
+            ("nan among blocks", "the tool's result['k'] is nan"),
+        ):
+            with self.subTest(what=what):
+                self.assertIn(f"{expected}, which JSON cannot hold", self.client.error("give", what=what))
+
     def test_results_over_8_mib_are_refused(self) -> None:
         self.assertEqual(len(self.client.text("size", n=4_000_000)), 4_000_000)
         text = self.client.error("size", n=9_000_000)
         self.assertIn("MiB", text)
         self.assertIn("over the limit of 8 MiB (8388608 bytes)", text)
+        self.assertIn("encoded result is 17.2 MiB", text)
+        self.assertIn("Text and structured content both count: 8.6 MiB and 8.6 MiB.", text)
+        text = self.client.error("plain_size", n=9_000_000)
+        self.assertIn("encoded result is 8.6 MiB", text)
+        self.assertNotIn("structured", text)
         self.assertEqual(self.client.text("r_int"), "3")
 
 
@@ -859,6 +910,16 @@ class Pydantic(unittest.TestCase):
         def limited(n: Annotated[int, Field(ge=1, le=5, description="how many")], m: int = Field(7, description="more")) -> list[int]:
             return [n, m]
 
+        class Strict(BaseModel, extra="forbid"):
+            inner: Point
+
+        @env.tool
+        def strict(value: Strict): return value.inner.x
+
+        @env.scenario("strict_order")
+        async def strict_order(value: Strict):
+            yield f"{value.inner.x}"
+
         @env.scenario("order", returns=Order)
         async def order(order: Order):
             answer = yield f"order {order.id}"
@@ -885,6 +946,17 @@ class Pydantic(unittest.TestCase):
             self.assertEqual(client.error("limited", n=9), "Input validation error: 9 is greater than the maximum of 5")
             self.assertIn("0 is less than the minimum of 1", client.error("place", order={"id": 0}))
             self.assertEqual(client.prompt("models:order", order='{"id": 4}'), "order 4")
+            schema = tools["strict"]["inputSchema"]["properties"]["value"]
+            self.assertIs(schema["additionalProperties"], False)
+            self.assertIn("('more' was unexpected)", client.error("strict", value={"inner": {"x": 1}, "more": 1}))
+            scenario = next(s for s in worker.describe["scenarios"] if s["name"] == "strict_order")
+            self.assertIs(scenario["arguments"][0]["inputSchema"]["additionalProperties"], False)
+            with self.assertRaises(RpcError):
+                client.setup("models:strict_order", value='{"inner": {"x": 1}, "more": 1}')
+            # pydantic ignores fields that a plain dataclass inside its models does not have.
+            result = client.call("place", order={"id": 3, "lines": [{"x": 1, "more": 1}]})
+            self.assertEqual(result["structuredContent"], {"id": 3, "lines": [{"x": 1}]})
+            client.setup("models:order", order='{"id": 4}')
             client.submit("order", '{"id": 4}')
             self.assertEqual(client.grade("models:order")["reward"], 1.0)
             with self.assertRaises(RpcError) as caught:
