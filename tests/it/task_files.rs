@@ -338,3 +338,35 @@ fn an_environment_may_be_a_command_beside_the_file() {
         [("count".to_owned(), "1".to_owned())]
     );
 }
+
+#[test]
+fn tasks_of_one_python_file_may_span_environments() {
+    let env = |name: &str, reward: &str| {
+        format!(
+            "from hud import Environment\nenv = Environment('{name}')\n\n@env.scenario('s')\nasync def s():\n    yield 'Go'\n    yield {reward}\n"
+        )
+    };
+    let output = Test::new()
+        .file("enva.py", env("a", "1.0"))
+        .file("envb.py", env("b", "0.5"))
+        .file(
+            "tasks.py",
+            "from enva import env as ea\nfrom envb import env as eb\n\
+             tasks = [ea('s'), eb('s')]\ntasks[0].slug, tasks[1].slug = 'one', 'two'\n\
+             for task in tasks:\n    task.solution = {'answer': 'x'}\n",
+        )
+        .args(["eval", "tasks.py", "-m", "oracle", "--json"])
+        .run()
+        .code(0);
+    let rewards: Vec<_> = output
+        .json_lines()
+        .into_iter()
+        .filter(|line| line["event"] == "rollout_finished")
+        .map(|line| (line["task"].to_string(), line["reward"].to_string()))
+        .collect();
+    assert!(
+        rewards.contains(&("\"one\"".into(), "1.0".into()))
+            && rewards.contains(&("\"two\"".into(), "0.5".into())),
+        "{rewards:?}"
+    );
+}

@@ -100,7 +100,7 @@ pub(in crate::cli) fn unknown(name: &str, description: &Description) -> String {
     } else {
         did_you_mean(last, names())
     };
-    let list = if description.scenarios.is_empty() {
+    let known = if description.scenarios.is_empty() {
         "; it has none".to_owned()
     } else if suggestion.is_empty() {
         format!("; it has {}", names().collect::<Vec<_>>().join(", "))
@@ -108,7 +108,7 @@ pub(in crate::cli) fn unknown(name: &str, description: &Description) -> String {
         suggestion
     };
     format!(
-        "the environment `{}` has no scenario '{name}'{list}",
+        "the environment `{}` has no scenario '{name}'{known}",
         description.name
     )
 }

@@ -63,7 +63,8 @@ pub fn load(
 }
 
 /// Builds tasks from the rows that a Python file holds; a row has the form of a task in a file. Its `env` is the name of the environment that
-/// the Python file defines, which is `default_env`, and its `variable` is where in the module it was found.
+/// the Python file defines, which is `default_env`; its `variable` is where in the module it was found, and its `attr`, when the file's tasks
+/// span several environments, is the variable that holds its own.
 pub fn from_rows(
     rows: Vec<Map<String, Value>>,
     file: &Path,

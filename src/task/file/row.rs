@@ -70,6 +70,15 @@ pub(super) enum DefaultEnvironment {
     Missing,
 }
 
+/// The same Python file, another environment in it.
+fn with_attr(env: &EnvironmentSpec, variable: &str) -> EnvironmentSpec {
+    let mut env = env.clone();
+    if let EnvironmentSpec::Python { attr, .. } = &mut env {
+        *attr = Some(variable.to_owned());
+    }
+    env
+}
+
 /// Reads the task at `index` of the file; `None` when it is too wrong to go on with, and then `sink` says why.
 pub(super) fn read(
     mut node: Node,
@@ -83,10 +92,20 @@ pub(super) fn read(
     decode_json(&mut node, &place, sink);
     substitute(&mut node, &place, sink);
     let mut fields = Fields::of(node, place.clone(), sink)?;
-    if matches!(default, DefaultEnvironment::OfPython(_)) {
-        fields.take("env");
+    let mut own = None;
+    if let DefaultEnvironment::OfPython(env) = default {
         fields.take("variable");
+        // Tasks of one Python file may span environments: the row then says which variable of the module holds its own, or that it brings
+        // one that is not of the module.
+        let attr = fields.take("attr").map(|field| field.value.data);
+        if let Some(Data::String(attr)) = &attr {
+            own = Some(DefaultEnvironment::OfPython(with_attr(env, attr)));
+        }
+        if attr != Some(Data::Null) {
+            fields.take("env");
+        }
     }
+    let default = own.as_ref().unwrap_or(default);
     if let Some(verifier) = fields.take("verifier") {
         let message = format!(
             "{} is not supported: this version runs no verifier tasks; grade in the scenario itself",
