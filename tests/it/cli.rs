@@ -316,7 +316,7 @@ fn an_environment_that_does_not_start_ends_the_same_way_everywhere() {
     check(
         "{source: env.py, python: /nope}",
         "",
-        "tasks.yaml:5:5: there is no Python at `/nope`",
+        "'python' in 'env' in the file: no such file '/nope'",
     );
     check("env.py:nope", "", "has no Environment named 'nope'");
     check(
