@@ -188,6 +188,8 @@ mod tests {
         };
         check(&["--version"], ExitCode::Success, "hud ", "");
         check(&["eval", "-h"], ExitCode::Success, "Run tasks with", "");
+        check(&["help", "eval"], ExitCode::Success, "Run", "");
+        check(&["help", "scenario", "list"], ExitCode::Success, "List", "");
         check(&["man"], ExitCode::Success, ".ie", "");
         check(&[], ExitCode::Usage, "", "Evaluate AI agents");
         check(&["evla"], ExitCode::Usage, "", "error: unrecognized");

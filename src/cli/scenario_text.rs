@@ -67,6 +67,52 @@ pub(super) fn json(environment: &str, scenario: &ScenarioInfo) -> Value {
     })
 }
 
+/// The prompt for people: a single message of the user as it is, of a conversation each message under its role. What is not text is named:
+/// `[image image/png]`.
+pub(super) fn prompt_text(prompt: &Prompt) -> String {
+    if let [Message::User { content }] = prompt.messages.as_slice() {
+        return content_text(content);
+    }
+    prompt
+        .messages
+        .iter()
+        .map(|message| match message {
+            Message::System { content } => format!("[system]\n{}", content_text(content)),
+            Message::User { content } => format!("[user]\n{}", content_text(content)),
+            Message::Assistant { turn } => format!("[assistant]\n{}", turn.text()),
+            Message::Tools { results } => {
+                let texts: Vec<String> = results
+                    .iter()
+                    .map(|result| content_text(&result.content))
+                    .collect();
+                format!("[tool]\n{}", texts.join("\n"))
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn content_text(content: &[Content]) -> String {
+    content
+        .iter()
+        .map(|content| match content {
+            Content::Text { text } => text.clone(),
+            Content::Image { mime_type, .. } => format!("[image {mime_type}]"),
+            Content::Audio { mime_type, .. } => format!("[audio {mime_type}]"),
+            Content::Resource { uri, text, .. } => match text {
+                Some(text) => format!("[file {uri}]\n{text}"),
+                None => format!("[file {uri}]"),
+            },
+            Content::ResourceLink { uri, name, .. } => format!("[link {name} {uri}]"),
+            Content::Other { value } => format!(
+                "[{}]",
+                value.get("type").and_then(Value::as_str).unwrap_or("?")
+            ),
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 /// `{"messages": [{"role", "content"}], "returns_schema", "enable_citations"}`.
 pub(super) fn prompt_json(prompt: &Prompt) -> Value {
     let messages: Vec<Value> = prompt
@@ -187,6 +233,36 @@ mod tests {
                 "isError": false,
                 "subscores": [{"name": "a", "weight": 1.0, "value": 0.5}],
             })
+        );
+    }
+
+    #[test]
+    fn a_prompt_shows_roles_and_what_is_not_text() {
+        let check = |messages: Vec<Message>, expected: &str| {
+            let prompt = Prompt {
+                messages,
+                returns_schema: None,
+                enable_citations: false,
+            };
+            assert_eq!(prompt_text(&prompt), expected);
+        };
+        let user = |content: Vec<Content>| Message::User { content };
+        let image = Content::Image {
+            data: "AAAA".to_owned(),
+            mime_type: "image/png".to_owned(),
+        };
+        check(
+            vec![user(vec![Content::text("What is this?"), image])],
+            "What is this?\n[image image/png]",
+        );
+        check(
+            vec![
+                Message::System {
+                    content: vec![Content::text("Be brief.")],
+                },
+                user(vec![Content::text("Hi")]),
+            ],
+            "[system]\nBe brief.\n[user]\nHi",
         );
     }
 }

@@ -17,6 +17,7 @@ const ROWS: usize = 8;
 pub struct Live {
     printer: Printer,
     started: Option<JobStarted>,
+    ready: plain::Ready,
     progress: Option<Progress>,
     /// By place in the plan, so that a row keeps its place while others end.
     running: BTreeMap<usize, Row>,
@@ -38,6 +39,7 @@ impl Live {
         Self {
             printer: printer.clone(),
             started: None,
+            ready: plain::Ready::default(),
             progress: None,
             running: BTreeMap::new(),
             ended: 0,
@@ -141,7 +143,7 @@ impl Report for Live {
                 self.started = Some(started.clone());
             }
             RunEvent::Notice { level, text } => plain::notice(&self.printer, *level, text),
-            RunEvent::EnvironmentReady { .. } => plain::environment_ready(&self.printer, event),
+            RunEvent::EnvironmentReady { .. } => self.ready.tell(&self.printer, event),
             RunEvent::RolloutStarted { rollout } => {
                 self.row(rollout);
                 self.show_rows();
@@ -171,7 +173,9 @@ fn follow(row: &mut Row, step: &Step) -> bool {
         Step::ModelStarted { step } => row.step = *step,
         Step::ToolStarted { call } => row.last = text::one_line(&call.name, 40),
         Step::Retry { attempt, error, .. } => {
-            row.last = format!("retry {attempt}: {}", text::one_line(error, 60));
+            // The row has no room for hints.
+            let said = error.lines().next().unwrap_or_default();
+            row.last = format!("retry {attempt}: {}", text::one_line(said, 60));
         }
         Step::Submitted { .. } => "submitted".clone_into(&mut row.last),
         Step::LimitReached { limit } => row.last = format!("limit: {}", limit.as_str()),

@@ -1,7 +1,8 @@
 //! One finished rollout as a line, with what went wrong below it.
 
 use crate::event::{JobStarted, Outcome, RolloutRef, RolloutResult};
-use crate::ui::{Paint, Tone, fit, width_of};
+use crate::ui::{Paint, Tone, fit, fit_middle, width_of};
+use crate::util::text;
 
 use super::words;
 
@@ -13,12 +14,17 @@ const ANSWER_WIDTH: usize = 8;
 
 /// Names rollouts: a task that is played more than once has its repeat, from 1, behind its name.
 pub(super) fn name(rollout: &RolloutRef, group: u32) -> String {
-    let task = words::line(&rollout.task, NAME_WIDTH);
+    let task = task_name(&rollout.task);
     if group > 1 {
         format!("{task} #{}", rollout.repeat + 1)
     } else {
         task
     }
+}
+
+/// A task's name on one line. A long one is cut in its middle, since names of one file often begin alike.
+pub(super) fn task_name(name: &str) -> String {
+    fit_middle(&text::one_line(name, usize::MAX), NAME_WIDTH)
 }
 
 /// `[12/50] `, as wide for the first as for the last.

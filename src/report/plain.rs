@@ -1,5 +1,7 @@
 //! Without a terminal: a line for each rollout that ended.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 
 use super::standard::Report;
@@ -12,6 +14,7 @@ use crate::util::text;
 pub struct Plain {
     printer: Printer,
     started: Option<JobStarted>,
+    ready: Ready,
     ended: usize,
 }
 
@@ -21,6 +24,7 @@ impl Plain {
         Self {
             printer: printer.clone(),
             started: None,
+            ready: Ready::default(),
             ended: 0,
         }
     }
@@ -34,7 +38,7 @@ impl Report for Plain {
                 self.started = Some(started.clone());
             }
             RunEvent::Notice { level, text } => notice(&self.printer, *level, text),
-            RunEvent::EnvironmentReady { .. } => environment_ready(&self.printer, event),
+            RunEvent::EnvironmentReady { .. } => self.ready.tell(&self.printer, event),
             RunEvent::RolloutFinished { rollout, result } => {
                 self.ended += 1;
                 let total = self.started.as_ref().map_or(0, |started| started.rollouts);
@@ -90,22 +94,36 @@ pub(super) fn notice(printer: &Printer, level: NoticeLevel, message: &str) {
     }
 }
 
-/// That an environment answers, how its copies are isolated, and why not as usual.
-pub(super) fn environment_ready(printer: &Printer, event: &RunEvent) {
-    if let RunEvent::EnvironmentReady {
-        environment,
-        isolation,
-        reason,
-        startup,
-    } = event
-    {
-        let because = reason
-            .as_ref()
-            .map_or_else(String::new, |reason| format!(" ({reason})"));
-        let line = format!(
-            "environment {environment} is ready after {}: {isolation}{because}",
-            words::duration(*startup)
-        );
-        printer.talk(&words::indented(&line, ""));
+/// Tells of environments that are ready; of several that are alike once.
+#[derive(Default)]
+pub(super) struct Ready {
+    told: BTreeSet<String>,
+}
+
+impl Ready {
+    /// That an environment answers, how its copies are isolated, and why not as usual.
+    pub(super) fn tell(&mut self, printer: &Printer, event: &RunEvent) {
+        if let RunEvent::EnvironmentReady {
+            environment,
+            isolation,
+            reason,
+            startup,
+        } = event
+        {
+            let because = reason
+                .as_ref()
+                .map_or_else(String::new, |reason| format!(" ({reason})"));
+            if !self
+                .told
+                .insert(format!("{environment}: {isolation}{because}"))
+            {
+                return;
+            }
+            let line = format!(
+                "environment {environment} is ready after {}: {isolation}{because}",
+                words::duration(*startup)
+            );
+            printer.talk(&words::indented(&line, ""));
+        }
     }
 }

@@ -22,6 +22,7 @@ const RESULT_LINES: usize = 30;
 pub struct Single {
     printer: Printer,
     started: Option<JobStarted>,
+    ready: plain::Ready,
     /// Whether pieces of the running turn were shown, and whether they ended within a line.
     streamed: Option<Streamed>,
     /// Tool calls that have not ended: with more than one, answers need a name.
@@ -40,6 +41,7 @@ impl Single {
         Self {
             printer: printer.clone(),
             started: None,
+            ready: plain::Ready::default(),
             streamed: None,
             calls_running: 0,
             calls_overlap: false,
@@ -97,12 +99,16 @@ impl Single {
                 error,
             } => {
                 self.end_stream();
+                let (said, hints) = error.split_once("\nhint:").unwrap_or((error, ""));
                 let line = format!(
                     "  retry {attempt} in {}: {}",
                     words::duration(*delay),
-                    text::one_line(error, 200)
+                    text::one_line(said, 200)
                 );
                 self.printer.talk(&self.paint().tone(Tone::Warning, &line));
+                for hint in hints.split("\nhint:").filter(|hint| !hint.is_empty()) {
+                    self.dim(&format!("    hint: {}", text::one_line(hint, 200)));
+                }
             }
             Step::Turn { turn, .. } => self.turn(turn),
             Step::ToolStarted { call } => {
@@ -267,7 +273,7 @@ impl Report for Single {
                 self.started = Some(started.clone());
             }
             RunEvent::Notice { level, text } => plain::notice(&self.printer, *level, text),
-            RunEvent::EnvironmentReady { .. } => plain::environment_ready(&self.printer, event),
+            RunEvent::EnvironmentReady { .. } => self.ready.tell(&self.printer, event),
             RunEvent::PhaseStarted { phase, .. } => {
                 if self.printer.verbosity() >= Verbosity::VeryVerbose {
                     self.end_stream();

@@ -74,7 +74,7 @@ impl Report for FinalTable {
 
 fn by_rollout(rows: &[Row]) -> Table {
     let mut table = Table::new(vec![
-        Column::text("task"),
+        Column::name("task"),
         Column::number("reward"),
         Column::number("steps"),
         Column::number("tokens"),
@@ -107,7 +107,7 @@ fn by_rollout(rows: &[Row]) -> Table {
 /// One row a task: means over its graded repeats, and how many those are.
 fn by_task(rows: &[Row]) -> Table {
     let mut table = Table::new(vec![
-        Column::text("task"),
+        Column::name("task"),
         Column::number("reward"),
         Column::number("n"),
         Column::number("steps"),
@@ -138,7 +138,7 @@ fn by_task(rows: &[Row]) -> Table {
         };
         let seconds = average(|row| row.duration.as_secs_f64());
         table.row(vec![
-            Cell::new(words::line(task, 40)),
+            Cell::new(outcome::task_name(task)),
             reward,
             Cell::new(n),
             Cell::new(format!("{:.1}", average(|row| f64::from(row.steps)))),

@@ -9,7 +9,7 @@ mod progress;
 mod table;
 
 pub use options::{ColorChoice, Options, StdoutMode, Terminal, Verbosity};
-pub use paint::{Paint, Tone, fit, pad, width_of};
+pub use paint::{Paint, Tone, fit, fit_middle, pad, width_of};
 pub use printer::{Captured, OutputError, Printer, TalkWriter};
 pub use progress::Progress;
 pub use table::{Cell, Column, Table};

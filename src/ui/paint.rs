@@ -57,6 +57,24 @@ pub fn fit(text: &str, width: usize) -> String {
     console::truncate_str(text, width, "…").into_owned()
 }
 
+/// `text` in at most `width` columns, `…` in the place of its middle: names of one kind often differ only at their end.
+pub fn fit_middle(text: &str, width: usize) -> String {
+    if width_of(text) <= width || width < 3 {
+        return fit(text, width);
+    }
+    let end_width = (width - 1) / 2;
+    let mut end = String::new();
+    for c in text.chars().rev() {
+        let longer = format!("{c}{end}");
+        if width_of(&longer) > end_width {
+            break;
+        }
+        end = longer;
+    }
+    let begin = console::truncate_str(text, width - 1 - width_of(&end), "");
+    format!("{begin}…{end}")
+}
+
 /// `text` with blanks behind it, so that it takes at least `width` columns.
 pub fn pad(text: &str, width: usize) -> String {
     let blanks = width.saturating_sub(width_of(text));
@@ -82,6 +100,9 @@ mod tests {
         assert_eq!(width_of("日本"), 4);
         assert_eq!(fit("日本語", 5), "日本…");
         assert_eq!(fit("abc", 3), "abc");
+        assert_eq!(fit_middle("abcdefghij", 7), "abc…hij");
+        assert_eq!(fit_middle("abcdefghij", 10), "abcdefghij");
+        assert_eq!(fit_middle("日本語日本語", 8), "日本…語");
         assert_eq!(pad("日本", 6), "日本  ");
     }
 }

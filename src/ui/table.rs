@@ -3,7 +3,7 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Color};
 
-use super::{Paint, Tone, fit, width_of};
+use super::{Paint, Tone, fit, fit_middle, width_of};
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -17,6 +17,7 @@ pub struct Column {
     title: &'static str,
     is_right: bool,
     is_cut: bool,
+    cut: fn(&str, usize) -> String,
 }
 
 impl Column {
@@ -26,6 +27,15 @@ impl Column {
             title,
             is_right: false,
             is_cut: true,
+            cut: fit,
+        }
+    }
+
+    /// Text that is cut in its middle.
+    pub fn name(title: &'static str) -> Self {
+        Self {
+            cut: fit_middle,
+            ..Self::text(title)
         }
     }
 
@@ -35,6 +45,7 @@ impl Column {
             title,
             is_right: true,
             is_cut: false,
+            cut: fit,
         }
     }
 }
@@ -99,8 +110,10 @@ impl Table {
             styled(cell, Some(Tone::Dim))
         }));
         for row in &self.rows {
-            table.add_row(row.iter().zip(&widths).map(|(cell, width)| {
-                styled(comfy_table::Cell::new(fit(&cell.text, *width)), cell.tone)
+            let cells = row.iter().zip(&self.columns).zip(&widths);
+            table.add_row(cells.map(|((cell, column), width)| {
+                let text = (column.cut)(&cell.text, *width);
+                styled(comfy_table::Cell::new(text), cell.tone)
             }));
         }
         let last = self.columns.len().saturating_sub(1);

@@ -1,6 +1,6 @@
 //! Text from a model, a tool or a file, made safe and short for a terminal.
 
-/// Removes terminal control sequences and other control characters, keeping newlines and tabs.
+/// Removes terminal control sequences, other control characters and changes of direction, keeping newlines and tabs.
 pub fn strip_control(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
@@ -30,11 +30,16 @@ pub fn strip_control(text: &str) -> String {
                 }
                 _ => {}
             },
-            c if c.is_control() => {}
+            c if c.is_control() || changes_direction(c) => {}
             c => out.push(c),
         }
     }
     out
+}
+
+/// Characters that turn the direction of what follows: with them a text can look like another one.
+fn changes_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `text` on one line, at most `width` characters, cut with `…`.
@@ -74,6 +79,8 @@ mod tests {
         assert_eq!(strip_control("x\u{1b}]0;title\u{7}y"), "xy");
         assert_eq!(strip_control("x\u{1b}]8;;http://e\u{1b}\\link"), "xlink");
         assert_eq!(strip_control("a\rb\u{8}c\n"), "abc\n");
+        assert_eq!(strip_control("a\u{202e}b\u{2066}c\u{2069}d"), "abcd");
+        assert_eq!(strip_control("עברית"), "עברית");
     }
 
     #[test]

@@ -347,6 +347,26 @@ fn an_environment_that_does_not_start_ends_the_same_way_everywhere() {
 }
 
 #[test]
+fn small_comforts() {
+    // A file where the folder would be, so that it cannot be made whoever runs this test.
+    let output = quiz("eval -m oracle --runs-dir env.py/runs").run().code(2);
+    assert!(
+        output
+            .stderr
+            .contains("name another folder with --runs-dir"),
+        "{}",
+        output.stderr
+    );
+    let output = quiz("scenario list tasks.yaml").run().code(0);
+    assert!(
+        output.stdout.contains("quiz:initials("),
+        "{}",
+        output.stdout
+    );
+    quiz("scenario list tasks.yaml --env env.py").run().code(2);
+}
+
+#[test]
 fn mistakes_about_models_are_found_before_the_start() {
     let check = |args: &str, expected: &str| {
         let tasks = TASKS.replace("    solution: {answer: nobody}\n", "");

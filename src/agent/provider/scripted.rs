@@ -12,17 +12,20 @@
 //!         usage: {input_tokens: 12, output_tokens: 3}
 //! ```
 //! The first entry that matches a task plays it. A file may also be a plain list of turns (at the top, or under `turns:`), which play every task.
-//! A turn also takes `reasoning`, `stop` (`done`, `tool_calls`, `length`, `refusal`, `paused`) and `delay` in seconds; `arguments` that are a
+//! A turn may be just its text. It also takes `reasoning`, `stop` (`done`, `tool_calls`, `length`, `refusal`, `paused`) and `delay` in seconds; `arguments` that are a
 //! text are taken as what a model wrote, valid JSON or not.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use globset::GlobMatcher;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::agent::filters::matcher;
@@ -56,7 +59,7 @@ impl Scripts {
         let name = file.display().to_string();
         fs::read_to_string(file)
             .map_err(|error| format!("{error:#}"))
-            .and_then(|text| Self::parse(&name, &text).map_err(|error| format!("{name}: {error}")))
+            .and_then(|text| Self::parse(&name, &text).map_err(|error| placed(&name, &error)))
             .map_err(wrong)
     }
 
@@ -134,6 +137,21 @@ impl ModelFactory for Scripts {
     }
 }
 
+/// `s.yaml:2:3: …` from what the parser says, which ends in ` at line 2 column 3`.
+fn placed(file: &str, error: &str) -> String {
+    let place = || {
+        let (before, rest) = error.split_once(" at line ")?;
+        let (line, rest) = rest.split_once(" column ")?;
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let (column, after) = rest.split_at(digits);
+        line.parse::<usize>().ok()?;
+        Some(format!("{file}:{line}:{column}: {before}{after}"))
+    };
+    place().unwrap_or_else(|| format!("{file}: {error}"))
+}
+
 /// The largest script that is not a slip: it is held once for each running rollout.
 const MAX_TURNS: usize = 100_000;
 
@@ -162,7 +180,10 @@ struct File<T> {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an entry, such as {match: \"*\", turns: [{text: hi}]}"
+)]
 struct EntrySpec {
     #[serde(rename = "match")]
     pattern: String,
@@ -172,7 +193,7 @@ struct EntrySpec {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
 struct TurnSpec {
     reasoning: Option<String>,
     text: Option<String>,
@@ -184,8 +205,40 @@ struct TurnSpec {
     delay: f64,
 }
 
+impl<'de> Deserialize<'de> for TurnSpec {
+    /// A mapping, or a text that stands for a turn of nothing else.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = TurnSpec;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a turn: a text, or a mapping with `text` or `tool_calls`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<TurnSpec, E> {
+                Ok(TurnSpec {
+                    text: Some(text.to_owned()),
+                    ..TurnSpec::default()
+                })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TurnSpec, A::Error> {
+                // Not the trait's function, which this is: the one that `remote` makes.
+                TurnSpec::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a call, such as {name: f, arguments: {x: 1}}"
+)]
 struct CallSpec {
     name: String,
     #[serde(default)]
@@ -193,7 +246,10 @@ struct CallSpec {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an error, such as {kind: rate_limit, message: slow down}"
+)]
 struct ErrorSpec {
     kind: KindSpec,
     message: String,
@@ -225,7 +281,11 @@ enum StopSpec {
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "counts of tokens, such as {input_tokens: 1, output_tokens: 2}"
+)]
 #[expect(clippy::struct_field_names, reason = "these are the names in the file")]
 struct UsageSpec {
     input_tokens: u64,
@@ -461,6 +521,40 @@ turns:
         for script in ["- text: hi", "turns:\n  - text: hi"] {
             assert_eq!(play(script, "any", 3).await[0], "\"hi\" Done 0");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_text_is_a_turn() {
+        let script = "[hello, {text: there}, bye]";
+        assert_eq!(
+            play(script, "any", 0).await[..3],
+            ["\"hello\" Done 0", "\"there\" Done 0", "\"bye\" Done 0"]
+        );
+    }
+
+    #[test]
+    fn the_place_of_a_mistake_stands_in_front() {
+        let check = |script: &str, expected: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("s.yaml");
+            fs::write(&file, script).unwrap();
+            let error = Scripts::read(&file).unwrap_err().message;
+            let prefix = format!("{}/", folder.path().display());
+            assert_eq!(error.replace(&prefix, ""), expected);
+        };
+        check(
+            "- text: hi\n- tex: ho\n",
+            "s.yaml:2:3: [1]: unknown field `tex`, expected one of `reasoning`, `text`, `tool_calls`, `error`, `usage`, `stop`, `delay`",
+        );
+        check(
+            "- 3\n",
+            "s.yaml:1:3: [0]: invalid type: integer `3`, expected a turn: a text, or a mapping with `text` or `tool_calls`",
+        );
+        check(
+            "- text: hi\n  tool_calls: [f]\n",
+            "s.yaml:2:16: [0].tool_calls[0]: invalid type: string \"f\", expected a call, such as {name: f, arguments: {x: 1}}",
+        );
+        check("[]", "s.yaml: the list of turns is empty");
     }
 
     #[tokio::test(start_paused = true)]

@@ -42,7 +42,6 @@ Exit codes: 0 all graded, 1 unexpected error, 2 usage or configuration, 3 some r
 4 below a threshold, 5 a check failed, 130 interrupted.",
     arg_required_else_help = true,
     subcommand_required = true,
-    disable_help_subcommand = true,
     max_term_width = 100
 )]
 pub(in crate::cli) struct Cli {

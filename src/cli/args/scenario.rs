@@ -46,8 +46,12 @@ pub(in crate::cli) enum ScenarioCommand {
 #[command(after_help = "\
 Examples:
   hud scenario list
+  hud scenario list tasks.yaml
   hud scenario list --env http://127.0.0.1:8765/mcp --json")]
 pub(in crate::cli) struct ListArgs {
+    /// The same as --env
+    #[arg(value_name = "SOURCE", conflicts_with = "source")]
+    pub(in crate::cli) position: Option<String>,
     /// The environment.
     #[command(flatten)]
     pub(in crate::cli) target: TargetArgs,

@@ -23,7 +23,9 @@ pub(in crate::cli) fn script(shell: Shell) -> String {
         Shell::Powershell => Generator::PowerShell,
     };
     let mut script = Vec::new();
-    clap_complete::generate(generator, &mut Cli::command(), "hud", &mut script);
+    // `help` would bring every command a second time.
+    let mut root = Cli::command().disable_help_subcommand(true);
+    clap_complete::generate(generator, &mut root, "hud", &mut script);
     String::from_utf8_lossy(&script).into_owned()
 }
 

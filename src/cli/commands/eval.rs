@@ -10,7 +10,7 @@ use crate::agent::LoopSettings;
 use crate::cli::args::{EvalArgs, GlobalArgs};
 use crate::cli::context::{Context, block_on, verbosity};
 use crate::cli::exit_code::ExitCode;
-use crate::cli::failure::{Failure, OrUsage};
+use crate::cli::failure::Failure;
 use crate::cli::interrupt::interruptible;
 use crate::cli::job::{self, Job, Keys, Source};
 use crate::cli::settings::{AgentSettings, EvalSettings, ProjectSettings, as_json, as_text, rows};
@@ -72,7 +72,11 @@ pub(in crate::cli) fn run(
     let label = source.path().display().to_string();
     let name = source.name();
     let directory =
-        RunDirectory::create(&settings.runs_dir.value, &new_job_id(&name)).or_usage()?;
+        RunDirectory::create(&settings.runs_dir.value, &new_job_id(&name)).map_err(|error| {
+            Failure::usage(format!(
+                "{error:#}\nhint: runs are kept there; name another folder with --runs-dir"
+            ))
+        })?;
     let options = context.environment_options(
         &variables,
         settings.python.as_ref().map(|python| python.value.clone()),

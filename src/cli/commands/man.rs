@@ -34,7 +34,8 @@ pub(in crate::cli) fn run(args: &ManArgs, printer: &Printer) -> Result<ExitCode,
 
 /// File name and roff text of each page; the first is the page of `hud` itself.
 fn pages() -> Result<Vec<(String, String)>, Failure> {
-    let mut root = Cli::command();
+    // A page for `hud help eval` would say what that of `hud eval` says.
+    let mut root = Cli::command().disable_help_subcommand(true);
     root.build();
     let mut pages = Vec::new();
     let mut waiting = vec![root];

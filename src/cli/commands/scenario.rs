@@ -41,7 +41,9 @@ pub(in crate::cli) fn run(
 }
 
 fn list(args: &ListArgs, context: &Context<'_>) -> Result<ExitCode, Failure> {
-    drive(&args.target, None, context, async |driver, target| {
+    let mut place = args.target.clone();
+    place.source = place.source.or_else(|| args.position.clone());
+    drive(&place, None, context, async |driver, target| {
         for spec in target.environments() {
             let description = driver.describe(spec).await?;
             for scenario in &description.scenarios {
@@ -74,7 +76,7 @@ fn setup(args: &SetupArgs, context: &Context<'_>) -> Result<ExitCode, Failure> {
         let text = if args.json {
             scenario_text::prompt_json(&prompt).to_string()
         } else {
-            prompt.text()
+            scenario_text::prompt_text(&prompt)
         };
         context.printer.data(&text)?;
         Ok(ExitCode::Success)
@@ -91,7 +93,7 @@ fn grade(args: &GradeArgs, shows_prompt: bool, context: &Context<'_>) -> Result<
             .in_copy(&chosen, async |session| {
                 let prompt = driver.set_up(session, &chosen).await?;
                 if shows_prompt {
-                    context.printer.talk(&prompt.text());
+                    context.printer.talk(&scenario_text::prompt_text(&prompt));
                 }
                 driver.grade(session, &answer).await
             })

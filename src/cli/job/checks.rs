@@ -93,12 +93,12 @@ pub(in crate::cli) fn parameters(scenario: &ScenarioInfo) -> Vec<Parameter> {
 /// What to say of a scenario that is not there.
 pub(in crate::cli) fn unknown(name: &str, description: &Description) -> String {
     let names = || description.scenarios.iter().map(|s| s.name.as_str());
-    let last = after_colon(name);
-    let suggestion = if last != name && names().any(|own| own == last) {
+    let short = after_colon(name);
+    let suggestion = if short != name && names().any(|own| own == short) {
         // Only the environment's name is wrong.
-        format!("; did you mean '{}:{last}'?", description.name)
+        format!("; did you mean '{}:{short}'?", description.name)
     } else {
-        did_you_mean(last, names())
+        did_you_mean(short, names())
     };
     let known = if description.scenarios.is_empty() {
         "; it has none".to_owned()

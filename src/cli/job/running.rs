@@ -64,7 +64,7 @@ impl Job<'_> {
         check_solutions(&tasks, self.agent_type)?;
         check_python(python, tasks.iter().map(|task| &task.env), self.options)?;
         check_environments(&tasks, self.options)?;
-        let descriptions = match describe(&tasks, environments).await {
+        let descriptions = match describe(&tasks, environments, self.printer).await {
             Ok(descriptions) => descriptions,
             Err(failure) => {
                 self.nothing_ran(tasks.len() * self.settings.group.value as usize, &failure)?;
@@ -136,7 +136,11 @@ impl Job<'_> {
 
 /// Starts each distinct environment. When none starts there is nothing to run, and each failure is told once; when some do, the rollouts of
 /// the others tell.
-async fn describe(tasks: &[Task], environments: &Environments) -> Result<Descriptions, Failure> {
+async fn describe(
+    tasks: &[Task],
+    environments: &Environments,
+    printer: &Printer,
+) -> Result<Descriptions, Failure> {
     // The first task of each.
     let mut distinct: Vec<&Task> = Vec::new();
     for task in tasks {
@@ -144,7 +148,19 @@ async fn describe(tasks: &[Task], environments: &Environments) -> Result<Descrip
             distinct.push(task);
         }
     }
-    let outcomes = join_all(distinct.iter().map(|task| environments.prepare(&task.env))).await;
+    let starting = join_all(distinct.iter().map(|task| environments.prepare(&task.env)));
+    tokio::pin!(starting);
+    let outcomes = tokio::select! {
+        outcomes = &mut starting => outcomes,
+        // Soon enough to say that this is not a standstill; usual starts are faster and need no word.
+        () = tokio::time::sleep(Duration::from_secs(2)) => {
+            printer.talk(&format!(
+                "starting {}…",
+                if distinct.len() == 1 { "the environment".to_owned() } else { format!("{} environments", distinct.len()) }
+            ));
+            starting.await
+        }
+    };
     let mut descriptions = Vec::new();
     let mut failures = Vec::new();
     let mut mistakes = Vec::new();

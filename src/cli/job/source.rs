@@ -51,7 +51,11 @@ impl Source {
             } else {
                 ""
             };
-            Failure::usage(format!("{error}{hint}"))
+            let origin = match source.map(|source| &source.origin) {
+                None | Some(Origin::Flag) => String::new(),
+                Some(origin) => format!("{origin}: source: "),
+            };
+            Failure::usage(format!("{origin}{error}{hint}"))
         })?;
         match kind {
             Kind::Yaml | Kind::Json | Kind::JsonLines => Self::read(path, variables),
@@ -139,9 +143,48 @@ fn looks_hosted(path: &Path) -> bool {
     path.extension().is_none() && path.components().count() == 1
 }
 
+/// The name of a file without its extension, of a folder (also of `.`) its own.
 fn stem(path: &Path) -> String {
-    path.file_stem().map_or_else(
-        || "job".to_owned(),
-        |stem| stem.to_string_lossy().into_owned(),
-    )
+    let name = |path: &Path| {
+        let name = if path.is_dir() {
+            path.file_name()
+        } else {
+            path.file_stem()
+        };
+        name.map(|name| name.to_string_lossy().into_owned())
+    };
+    let whole = || path.canonicalize().ok();
+    name(path)
+        .or_else(|| name(&whole()?))
+        .unwrap_or_else(|| "job".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::failure::words;
+    use crate::util::diagnostic::Location;
+
+    #[test]
+    fn a_job_is_named_after_its_file_or_folder() {
+        assert_eq!(stem(Path::new("a/tasks.v2.yaml")), "tasks.v2");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(stem(&root.join("examples/trivia")), "trivia");
+        assert_eq!(stem(&root.join("examples/trivia/..")), "examples");
+    }
+
+    #[test]
+    fn a_source_of_a_file_that_is_not_there_names_that_file() {
+        let source = Setting {
+            value: PathBuf::from("no-such-tasks.yaml"),
+            origin: Origin::Project(Location {
+                file: "hud.toml".into(),
+                line: 2,
+                column: 1,
+            }),
+        };
+        let failure = Source::find(Some(&source), &|_| None).unwrap_err();
+        let words = words(&failure).unwrap();
+        assert!(words.starts_with("hud.toml:2:1: source: "), "{words}");
+    }
 }

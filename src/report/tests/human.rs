@@ -394,7 +394,20 @@ fn lines_fit_a_narrow_width() {
     let table = stdout.split("\n\n").next().unwrap();
     insta::assert_snapshot!(table, @r#"
     task        reward  steps  tokens  time  answer
-    long-name…   1.000      3    1.2k  0.8s  "many wo…
-    long-name…   1.000      3    1.2k  0.8s  "many wo…
+    long-…ame-   1.000      3    1.2k  0.8s  "many wo…
+    long-…ame-   1.000      3    1.2k  0.8s  "many wo…
     "#);
+}
+
+#[test]
+fn environments_that_are_alike_are_told_once() {
+    let mut events = whole_story();
+    let ready = events
+        .iter()
+        .position(|event| matches!(event, RunEvent::EnvironmentReady { .. }))
+        .unwrap();
+    let again = events[ready].clone();
+    events.insert(ready, again);
+    let stderr = plain(&events, Options::default()).stderr();
+    assert_eq!(stderr.matches("is ready").count(), 1, "{stderr}");
 }
