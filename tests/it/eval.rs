@@ -585,3 +585,66 @@ fn flags_of_the_python_tool_are_accepted() {
     .code(0);
     assert_eq!(output.summary()["graded"], 8);
 }
+
+/// The tool results in the last request, each as the arguments of the call that it answers and its text.
+fn answered(request: &Value) -> Vec<(Value, String)> {
+    let messages = request["messages"].as_array().unwrap();
+    let mut calls = Vec::new();
+    let mut answered = Vec::new();
+    let mut answer = |calls: &[(Value, Value)], id: &Value, text: String| {
+        let call = calls.iter().find(|(known, _)| known == id);
+        let (_, arguments) = call.unwrap_or_else(|| panic!("no call has the id {id}"));
+        answered.push((arguments.clone(), text));
+    };
+    for message in messages {
+        for block in message["content"].as_array().into_iter().flatten() {
+            if block["type"] == "tool_use" {
+                calls.push((block["id"].clone(), block["input"].clone()));
+            } else if block["type"] == "tool_result" {
+                answer(&calls, &block["tool_use_id"], block["content"].to_string());
+            }
+        }
+        for call in message["tool_calls"].as_array().into_iter().flatten() {
+            let arguments = call["function"]["arguments"].as_str().unwrap();
+            calls.push((call["id"].clone(), serde_json::from_str(arguments).unwrap()));
+        }
+        if message["role"] == "tool" {
+            answer(
+                &calls,
+                &message["tool_call_id"],
+                message["content"].to_string(),
+            );
+        }
+    }
+    answered
+}
+
+#[test]
+fn each_result_answers_its_own_call() {
+    let companies = ["HUD", "OpenAI", "Anthropic", "NVIDIA"];
+    for model in ["claude-x", "gpt-4.1"] {
+        let many = companies.iter().fold(turn(), |turn, company| {
+            turn.call("lookup_ceo", json!({"company": company}))
+        });
+        // One of the calls fails, and still has its result in its place.
+        let many = many.call("lookup_ceo", json!({"firm": "AMD"}));
+        let provider = Provider::start(Script::turns([many, turn().text("JR")]));
+        example(
+            "trivia",
+            &format!("eval trivia/tasks.yaml -m {model} --limit 1 -q --min-reward 1"),
+        )
+        .provider(&provider)
+        .run()
+        .code(0);
+        assert_eq!(provider.violations(), Vec::<String>::new());
+        let answered = answered(&provider.requests().pop().unwrap().body);
+        let names = ["Jay Ram", "Sam Altman", "Dario Amodei", "Jensen Huang"];
+        for (index, (arguments, text)) in answered[..4].iter().enumerate() {
+            assert_eq!(arguments["company"], companies[index], "{model}");
+            assert!(text.contains(names[index]), "{model}: {text}");
+        }
+        assert_eq!(answered[4].0, json!({"firm": "AMD"}));
+        assert!(answered[4].1.contains("'company'"), "{}", answered[4].1);
+        assert_eq!(answered.len(), 5);
+    }
+}
