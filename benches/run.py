@@ -4,7 +4,7 @@
     benches/run.py [--quick] [--only NAME] [--no-build]
 
 Builds the release binary, starts the local model server (`benches/stand_in.rs`), and writes
-`benches/results/<date>-<cpus>cpu.json`: for each benchmark the command, every raw sample, and what the
+`benches/results/<date>-<cpus>cpu[-NAME].json`: for each benchmark the command, every raw sample, and what the
 design asks for. Nothing here is asserted; a number is read together with the machine it was measured on.
 Linux only (memory is read from /proc). Python hud 0.6.16 is installed into target/venvs/v6 when missing.
 """
@@ -124,11 +124,12 @@ def rollouts(count: int, runs: int) -> dict[str, object]:
                     "--max-concurrent", "100", "--quiet",
                 ]
                 env = environment(ANTHROPIC_API_KEY="none", OPENAI_API_KEY="none")
+                load = os.getloadavg()[0]
                 sample = measure(command, Path(folder), env)
                 summary = json.loads(next(Path(folder).glob(".hud/runs/*/summary.json")).read_text())
                 assert summary["graded"] == count and summary["mean_reward"] == 1.0, summary
                 samples.append({
-                    "format": format_, **sample, "rollouts_per_s": count / sample["wall_s"],
+                    "format": format_, "load_before": load, **sample, "rollouts_per_s": count / sample["wall_s"],
                     "cpu_ms_per_rollout": sample["cpu_s"] * 1000 / count, "stand_in_cpu_s": server.cpu_s(),
                 })
     return {
@@ -296,10 +297,11 @@ def main() -> None:
             results[name] = benchmark()
             shown = {key: value for key, value in results[name].items() if not isinstance(value, list)}
             print(name, json.dumps(shown, indent=2), flush=True)
-    if options.only is None and not options.quick:
+    if not options.quick:
         folder = ROOT / "benches" / "results"
         folder.mkdir(exist_ok=True)
-        path = folder / f"{datetime.date.today()}-{os.cpu_count()}cpu.json"
+        part = f"-{options.only}" if options.only else ""
+        path = folder / f"{datetime.date.today()}-{os.cpu_count()}cpu{part}.json"
         path.write_text(json.dumps(results, indent=1) + "\n")
         print(f"kept in {path.relative_to(ROOT)}")
 
