@@ -26,6 +26,8 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             "[TIME]",
         ),
         (r"\bpid \d+", "pid [PID]"),
+        // Said only when the machine is so busy that starting takes seconds.
+        (r"(?m)^starting (?:the environment|\d+ environments)…\n", ""),
     ]
     .into_iter()
     .map(|(pattern, by)| (Regex::new(pattern).unwrap(), by))
@@ -80,5 +82,6 @@ mod tests {
         check("trace 0b0e4b2a-6f6f-4e0e-9d3a-1c1f6f0a2b3c", "trace [ID]");
         check("at 2026-11-20T10:26:33.123Z", "at [DATE]");
         check("pid 4123 on port 80", "pid [PID] on port [PORT]");
+        check("starting the environment…\nerror: x\n", "error: x\n");
     }
 }
