@@ -9,7 +9,8 @@ mod error;
 mod front;
 mod handler;
 mod line_transport;
-mod server;
+mod line_writer;
+mod passage;
 mod sse_transport;
 
 pub use client::{
@@ -18,9 +19,8 @@ pub use client::{
 };
 pub use error::McpError;
 pub use front::{
-    CallOutcome, CallReport, CopySource, Identity, Janitor, Limits, Relay, RelayServer,
-    RelayedCopy, SESSION_META, VersionChange,
+    CallOutcome, CallReport, CopySource, FrontOptions, Identity, Janitor, Limits, RelayServer,
+    RelayedCopy, RunningCall, SESSION_META, VersionChange,
 };
 pub use handler::ClientEvents;
 pub use line_transport::{LineDiagnostics, MAX_LINE};
-pub use server::{HttpServing, http_service, serve_stream};
