@@ -76,8 +76,9 @@ def listed_prompts(environment: Environment) -> list[dict[str, Any]]:
 
 
 def listed_resources(environment: Environment) -> list[dict[str, Any]]:
-    """Every scenario's grade as a resource, then the environment's own resources."""
-    resources = [
+    """The environment's own resources, then every scenario's grade as a resource."""
+    own = [item.to_mcp() for item in environment.resources.values() if not item.is_template]
+    return own + [
         {
             "uri": f"{environment.name}:{scenario.name}",
             "name": scenario.name,
@@ -87,7 +88,6 @@ def listed_resources(environment: Environment) -> list[dict[str, Any]]:
         }
         for scenario in environment.scenarios.values()
     ]
-    return resources + [item.to_mcp() for item in environment.resources.values() if not item.is_template]
 
 
 def listed_templates(environment: Environment) -> list[dict[str, Any]]:
