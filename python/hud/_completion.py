@@ -15,6 +15,7 @@ import inspect
 import typing
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, Optional, Union
 
@@ -62,6 +63,27 @@ def check_completers(given: Mapping[str, Completer] | None, names: list[str], ow
     return dict(given or {})
 
 
+def unused(environment: Environment) -> list[str]:
+    """A sentence for each completer of `@env.completion` that nothing will ever ask."""
+    said = []
+    for name, argument in environment.completers:
+        if not name:
+            continue
+        owner: Any = environment.prompts.get(name) or environment.scenarios.get(name) or environment.resources.get(name)
+        if owner is None:
+            near = get_close_matches(name, [*environment.prompts, *environment.scenarios, *environment.resources], n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            said.append(f"@env.completion('{name}'): there is no such prompt, scenario or resource template{hint}")
+        elif argument is not None and argument not in _names(owner):
+            said.append(f"@env.completion('{name}', '{argument}'): it has no such argument")
+    return said
+
+
+def _names(owner: Any) -> list[str]:
+    """The arguments of a prompt or scenario, or the parts of a resource's address."""
+    return getattr(owner, "parts", None) or [parameter.name for parameter in owner.signature.parameters]
+
+
 async def complete(environment: Environment, request: CompletionRequest) -> dict[str, Any]:
     """The MCP result. UnknownTarget when there is no such prompt, resource or argument."""
     declared, annotation = _target(environment, request)
@@ -86,12 +108,11 @@ def _target(environment: Environment, request: CompletionRequest) -> tuple[Mappi
         owner = environment.resources.get(request.name)
         if owner is None:
             raise UnknownTarget(f"Resource template not found: '{request.name}'")
-        names = owner.parts
     else:
         owner = environment.prompts.get(request.name) or environment.scenarios.get(request.name)
         if owner is None:
             raise UnknownTarget(f"Prompt not found: '{request.name}'")
-        names = [parameter.name for parameter in owner.signature.parameters]
+    names = _names(owner)
     if request.argument not in names:
         raise UnknownTarget(
             f"'{request.name}' has no argument '{request.argument}'; it has {', '.join(names) or 'none'}"

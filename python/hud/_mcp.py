@@ -383,6 +383,7 @@ class Server:
         """End everything: requests, then the scenario's generator, then the @env.shutdown hooks."""
         self._enter()
         self._closing = True
+        self.environment.unlisten(self)
         if self._initialized is not None:
             self._initialized.cancel()
         for reply in self._replies.values():

@@ -135,6 +135,8 @@ def _ready_made(value: Any) -> dict[str, Any] | None:
         }
         if structured is not None:
             result["structuredContent"] = to_json(structured, _RESULT, finite=True)
+        if getattr(value, "meta", None):
+            result["_meta"] = to_json(value.meta, _RESULT)
         return result
     return None
 

@@ -376,6 +376,10 @@ class Environment:
         """Tell this object (for as long as it exists) of changes; called by whoever serves the environment."""
         self._listeners.add(listener)
 
+    def unlisten(self, listener: Listener) -> None:
+        """Stop to tell it."""
+        self._listeners.discard(listener)
+
     def _changed(self, *listed: Listed) -> None:
         for listener in tuple(self._listeners):
             for one in listed:

@@ -65,11 +65,7 @@ def test_audio_content() -> AudioContent:
 @env.tool
 def test_embedded_resource() -> EmbeddedResource:
     """Answers with a resource that travels in the result."""
-    return EmbeddedResource(
-        resource=TextResourceContents(
-            uri="test://embedded-resource", mimeType="text/plain", text="This is an embedded resource content."
-        )
-    )
+    return EmbeddedResource.of("test://embedded-resource", "This is an embedded resource content.")
 
 
 @env.tool
@@ -78,12 +74,8 @@ def test_multiple_content_types() -> list[str | ContentBlock]:
     return [
         "Multiple content types test:",
         ImageContent(data=PNG, mimeType="image/png"),
-        EmbeddedResource(
-            resource=TextResourceContents(
-                uri="test://mixed-content-resource",
-                mimeType="application/json",
-                text=json.dumps({"test": "data", "value": 123}),
-            )
+        EmbeddedResource.of(
+            "test://mixed-content-resource", json.dumps({"test": "data", "value": 123}), "application/json"
         ),
     ]
 
@@ -471,10 +463,8 @@ def test_prompt_with_embedded_resource(resourceUri: str) -> list:
     Args:
         resourceUri: URI of the resource to embed
     """
-    embedded = TextResourceContents(
-        uri=resourceUri, mimeType="text/plain", text="Embedded resource content for testing."
-    )
-    return [EmbeddedResource(resource=embedded), TextContent(text="Please process the embedded resource above.")]
+    embedded = EmbeddedResource.of(resourceUri, "Embedded resource content for testing.")
+    return [embedded, TextContent(text="Please process the embedded resource above.")]
 
 
 @env.prompt
