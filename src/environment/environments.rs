@@ -126,7 +126,7 @@ impl Environments {
         spec: &EnvironmentSpec,
         options: &StartOptions,
     ) -> Result<Arc<Started>, EnvironmentError> {
-        let started = Arc::new(self.launch(spec, options, true).await?);
+        let started = Arc::new(Box::pin(self.launch(spec, options, true)).await?);
         if let Ok(mut handed_out) = self.handed_out.lock() {
             handed_out.retain(|started| started.strong_count() > 0);
             handed_out.push(Arc::downgrade(&started));
@@ -201,7 +201,9 @@ impl Environments {
         };
         cell.get_or_init(|| async {
             let options = StartOptions::default();
-            self.launch(spec, &options, false).await.map(Arc::new)
+            Box::pin(self.launch(spec, &options, false))
+                .await
+                .map(Arc::new)
         })
         .await
         .clone()
