@@ -47,6 +47,8 @@ pub struct ServerIdentity {
     pub version: String,
     /// The protocol version spoken.
     pub protocol: String,
+    /// What a model should know of it.
+    pub instructions: Option<String>,
 }
 
 /// A prompt that a server offers.
@@ -180,6 +182,7 @@ impl Client {
             protocol: info.as_ref().map_or_else(String::new, |info| {
                 info.protocol_version.as_str().to_owned()
             }),
+            instructions: info.as_ref().and_then(|info| info.instructions.clone()),
         }
     }
 

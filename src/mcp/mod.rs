@@ -9,6 +9,7 @@ mod error;
 mod front;
 mod handler;
 mod line_transport;
+mod listings;
 mod server;
 mod sse_transport;
 
@@ -23,4 +24,5 @@ pub use front::{
 };
 pub use handler::ClientEvents;
 pub use line_transport::{LineDiagnostics, MAX_LINE};
+pub use listings::Listings;
 pub use server::{HttpServing, http_service, serve_stream};
