@@ -438,6 +438,7 @@ impl Environments {
             seed: None,
             sampler: None,
             on_log: None,
+            client: None,
         };
         let session = self.open_servers(servers, &options).await?;
         let described = session.describe().await;
@@ -467,6 +468,7 @@ fn events(options: &SessionOptions, sampling: bool) -> Arc<Events> {
     Arc::new(Events {
         sampler: options.sampler.clone().filter(|_| sampling),
         on_log: options.on_log.clone(),
+        client: options.client.clone(),
         session: OnceLock::new(),
     })
 }

@@ -15,8 +15,8 @@ mod session;
 mod visibility;
 
 pub use api::{
-    Argument, Description, EnvironmentError, Prompt, ResourceInfo, Sampler, SamplingAnswer,
-    SamplingRequest, ScenarioInfo,
+    Argument, Description, EnvironmentError, Isolation, Prompt, ResourceInfo, Sampler,
+    SamplingAnswer, SamplingRequest, ScenarioInfo,
 };
 pub use environments::{EnvironmentOptions, Environments, missing_variables};
 pub use session::{LogSink, STOP, Session, SessionOptions};

@@ -48,6 +48,8 @@ pub struct SessionOptions {
     pub sampler: Option<Arc<dyn Sampler>>,
     /// Takes what the environment logs through MCP: level and text.
     pub on_log: Option<LogSink>,
+    /// Answers what the copy asks of its client, and takes what it tells it; `None` in a rollout, where `sampler` and `on_log` are all there is.
+    pub client: Option<Arc<dyn mcp::ClientEvents>>,
 }
 
 /// How one of the session's connections ends.

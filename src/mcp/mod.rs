@@ -6,9 +6,9 @@
 mod client;
 mod convert;
 mod error;
+mod front;
 mod handler;
 mod line_transport;
-mod relay;
 mod server;
 mod sse_transport;
 
@@ -17,9 +17,10 @@ pub use client::{
     tool_result_json, tools_json,
 };
 pub use error::McpError;
+pub use front::{
+    CallOutcome, CallReport, CopySource, Identity, Janitor, Limits, Relay, RelayServer,
+    RelayedCopy, SESSION_META, VersionChange,
+};
 pub use handler::ClientEvents;
 pub use line_transport::{LineDiagnostics, MAX_LINE};
-pub use relay::{
-    CopySource, Janitor, Relay, RelayServer, RelayedCopy, SESSION_META, SessionLimits,
-};
 pub use server::{HttpServing, http_service, serve_stream};

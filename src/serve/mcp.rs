@@ -1,10 +1,8 @@
 //! An environment as an MCP server: every client works in a copy of its own, over streamable HTTP at `/mcp` or over a byte stream.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::routing::get;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -12,101 +10,66 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::access::{Token, require_token};
-use crate::environment::{Description, EnvironmentError, Environments, SessionOptions};
-use crate::mcp::{CopySource, HttpServing, RelayServer, RelayedCopy, SessionLimits};
-use crate::task::EnvironmentSpec;
+pub use crate::mcp::Limits;
+use crate::mcp::{CopySource, HttpServing, RelayServer};
 
-/// What is served, and to whom.
+/// To whom an environment is served, and how.
 #[derive(Clone)]
 pub struct ServeOptions {
-    /// The environment.
-    pub env: EnvironmentSpec,
-    /// Where the copies' logs go.
-    pub logs: PathBuf,
     /// Names that requests may carry in `Host`.
     pub hosts: Vec<String>,
+    /// Pages (`https://app.example.com`) whose scripts may use the server; requests with any other `Origin` are refused.
+    pub origins: Vec<String>,
     /// The token that requests must carry, when there is one.
     pub token: Option<Token>,
-    /// Bounds of the sessions.
-    pub limits: SessionLimits,
+    /// Bounds of what clients may use.
+    pub limits: Limits,
+    /// How long calls in flight may go on in a copy of an older version.
+    pub drain: Duration,
+    /// A tool that runs longer is stopped; `None` lets it run.
+    pub tool_timeout: Option<Duration>,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            hosts: ["localhost", "127.0.0.1", "::1"]
+                .map(str::to_owned)
+                .to_vec(),
+            origins: Vec::new(),
+            token: None,
+            limits: Limits::default(),
+            drain: Duration::from_secs(10),
+            tool_timeout: None,
+        }
+    }
 }
 
 /// A server of one environment.
 pub struct McpServer {
     relays: Arc<RelayServer>,
-    description: Arc<Description>,
     options: ServeOptions,
-    environments: Arc<Environments>,
     cancel: CancellationToken,
     tasks: JoinSet<()>,
 }
 
-struct Copies {
-    environments: Arc<Environments>,
-    env: EnvironmentSpec,
-    logs: PathBuf,
-    description: Arc<Description>,
-}
-
-#[async_trait]
-impl CopySource for Copies {
-    fn identity(&self) -> (String, String) {
-        (
-            self.description.name.clone(),
-            self.description.version.clone(),
-        )
-    }
-
-    async fn open(&self) -> Result<Arc<dyn RelayedCopy>, String> {
-        let trace_id = uuid::Uuid::new_v4().simple().to_string();
-        let options = SessionOptions {
-            log: self.logs.join(format!("{trace_id}.log")),
-            trace_id,
-            seed: None,
-            sampler: None,
-            on_log: None,
-        };
-        let session = self
-            .environments
-            .open(&self.env, &options)
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(Arc::new(session))
-    }
-}
-
 impl McpServer {
-    /// Starts the environment, without a client yet.
-    ///
-    /// # Errors
-    /// When the environment does not start.
-    pub async fn start(
-        environments: Arc<Environments>,
-        options: ServeOptions,
-    ) -> Result<Self, EnvironmentError> {
-        let description = environments.prepare(&options.env).await?;
-        let copies = Copies {
-            environments: Arc::clone(&environments),
-            env: options.env.clone(),
-            logs: options.logs.clone(),
-            description: Arc::clone(&description),
-        };
-        let (relays, janitor) = RelayServer::new(Arc::new(copies), options.limits);
+    /// A server without a client yet. Must be called within a runtime.
+    pub fn new(source: Arc<dyn CopySource>, options: ServeOptions) -> Self {
+        let (relays, janitor) = RelayServer::new(source, options.limits);
         let mut tasks = JoinSet::new();
         tasks.spawn(janitor.run(Arc::clone(&relays)));
-        Ok(Self {
+        Self {
             relays,
-            description,
             options,
-            environments,
             cancel: CancellationToken::new(),
             tasks,
-        })
+        }
     }
 
-    /// What the environment offers.
-    pub fn description(&self) -> &Description {
-        &self.description
+    /// The sessions and their copies, for other ways to serve the same environment.
+    pub fn relays(&self) -> &Arc<RelayServer> {
+        &self.relays
     }
 
     /// The HTTP app: MCP at `/mcp`, `{"status":"ok"}` at `/health`.
@@ -180,6 +143,5 @@ impl McpServer {
             while self.tasks.join_next().await.is_some() {}
         })
         .await;
-        self.environments.close().await;
     }
 }
