@@ -15,6 +15,7 @@ mod api;
 mod docs;
 mod guard;
 mod openapi;
+mod relayed;
 mod result;
 mod routes;
 #[cfg(test)]
@@ -22,4 +23,5 @@ mod tests;
 
 pub use api::{Backend, CallError, Status};
 pub use guard::Guard;
+pub use relayed::SharedCopy;
 pub use routes::routes;
