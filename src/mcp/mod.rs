@@ -7,6 +7,7 @@ mod client;
 mod convert;
 mod error;
 mod handler;
+mod inspect;
 mod line_transport;
 mod relay;
 mod server;
@@ -18,6 +19,7 @@ pub use client::{
 };
 pub use error::McpError;
 pub use handler::ClientEvents;
+pub use inspect::{About, Offer};
 pub use line_transport::{LineDiagnostics, MAX_LINE};
 pub use relay::{
     CopySource, Janitor, Relay, RelayServer, RelayedCopy, SESSION_META, SessionLimits,
