@@ -43,7 +43,10 @@ fn failures(results: &Path) -> String {
         for check in checks {
             if matches!(check["status"].as_str(), Some("FAILURE" | "WARNING")) {
                 let name = scenario.file_name().to_string_lossy().into_owned();
-                text += &format!("{name}: {} {}: {}\n", check["status"], check["id"], check["errorMessage"]);
+                text += &format!(
+                    "{name}: {} {}: {}\n",
+                    check["status"], check["id"], check["errorMessage"]
+                );
             }
         }
     }

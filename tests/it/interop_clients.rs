@@ -88,7 +88,13 @@ fn fastmcps_command_line_lists_and_calls() {
     };
     let listed = fastmcp(&["list", &server.url, "--json"]);
     assert!(listed.contains("test_simple_text"), "{listed}");
-    let called = fastmcp(&["call", &server.url, "test_custom_header", "region=eu", "query=cats"]);
+    let called = fastmcp(&[
+        "call",
+        &server.url,
+        "test_custom_header",
+        "region=eu",
+        "query=cats",
+    ]);
     assert!(called.contains("cats in eu"), "{called}");
 }
 
@@ -189,13 +195,25 @@ tasks = [env("conformance:count", word="strawberry", letter="r")]
         .file("tasks.py", tasks)
         .env("SERVED", &server.url)
         .env("HUD_TELEMETRY_ENABLED", "false")
-        .args(["eval", "tasks.py", "openai_compatible", "--model", "a-model"])
+        .args([
+            "eval",
+            "tasks.py",
+            "openai_compatible",
+            "--model",
+            "a-model",
+        ])
         .args(["--yes", "--quiet", "--config"])
         .args([format!("openai_compatible.base_url={}/v1", provider.url())])
-        .args(["--config".to_owned(), format!("openai_compatible.api_key={}", provider.key())])
+        .args([
+            "--config".to_owned(),
+            format!("openai_compatible.api_key={}", provider.key()),
+        ])
         .run();
     let text = format!("{}{}", output.stdout, output.stderr);
-    assert!(output.code == Some(0) && text.contains("Reward: 1.0"), "{text}");
+    assert!(
+        output.code == Some(0) && text.contains("Reward: 1.0"),
+        "{text}"
+    );
     assert_eq!(provider.requests().len(), 2);
     assert_eq!(provider.violations(), Vec::<String>::new());
 }
