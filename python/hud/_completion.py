@@ -46,6 +46,27 @@ class UnknownTarget(Exception):
     """There is no such prompt, resource or argument to complete."""
 
 
+_KINDS: dict[Any, tuple[Literal["prompt", "resource"], str]] = {
+    "ref/prompt": ("prompt", "name"),
+    "ref/resource": ("resource", "uri"),
+}
+
+
+def read(environment: Environment, params: dict[str, Any]) -> CompletionRequest:
+    """The parameters of `completion/complete`; UnknownTarget says what is wrong with them."""
+    reference, argument = params.get("ref"), params.get("argument")
+    if not isinstance(reference, dict) or not isinstance(argument, dict):
+        raise UnknownTarget("completion/complete needs 'ref' and 'argument', both objects")
+    if reference.get("type") not in _KINDS:
+        raise UnknownTarget("the 'type' of 'ref' must be ref/prompt or ref/resource")
+    kind, member = _KINDS[reference["type"]]
+    name = str(reference.get(member, ""))
+    if kind == "prompt" and name not in environment.prompts:
+        name = name.removeprefix(f"{environment.name}:")
+    given = (params.get("context") or {}).get("arguments") or {}
+    return CompletionRequest(kind, name, str(argument.get("name", "")), str(argument.get("value", "")), given)
+
+
 Values = Optional[Iterable[Any]]
 Completer = Union[Iterable[Any], Callable[[CompletionRequest], Union[Values, Awaitable[Values]]]]
 Key = tuple[str, Optional[str]]

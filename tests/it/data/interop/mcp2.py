@@ -101,6 +101,13 @@ async def with_session(url: str) -> None:
             await asyncio.wait_for(arrived.wait_for(lambda: "notifications/resources/updated" in told), PATIENCE)
 
 
+async def arrive(events: Any, missing: set[type]) -> None:
+    async for event in events:
+        missing.discard(type(event))
+        if not missing:
+            return
+
+
 async def stateless(url: str) -> None:
     logs: list[Any] = []
 
@@ -116,12 +123,7 @@ async def stateless(url: str) -> None:
         async with client.listen(tools_list_changed=True, resource_subscriptions=["test://watched-resource"]) as events:
             await text(client, "test_trigger_resource_update")
             await text(client, "test_trigger_tool_change")
-            seen: list[Any] = []
-            async with asyncio.timeout(PATIENCE):
-                async for event in events:
-                    seen.append(type(event))
-                    if {ResourceUpdated, ToolsListChanged} <= set(seen):
-                        break
+            await asyncio.wait_for(arrive(events, {ResourceUpdated, ToolsListChanged}), PATIENCE)
     # A client that offers nothing is not asked, and is told what it would need.
     async with Client(url) as client:
         try:
