@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, Optional, Union
+from typing import TYPE_CHECKING, Any, Literal
 
 from hud._schema import enum_value, is_union, unwrap
 
@@ -67,9 +67,9 @@ def read(environment: Environment, params: dict[str, Any]) -> CompletionRequest:
     return CompletionRequest(kind, name, str(argument.get("name", "")), str(argument.get("value", "")), given)
 
 
-Values = Optional[Iterable[Any]]
-Completer = Union[Iterable[Any], Callable[[CompletionRequest], Union[Values, Awaitable[Values]]]]
-Key = tuple[str, Optional[str]]
+Values = Iterable[Any] | None
+Completer = Iterable[Any] | Callable[[CompletionRequest], Values | Awaitable[Values]]
+Key = tuple[str, str | None]
 
 
 def check_completers(given: Mapping[str, Completer] | None, names: list[str], owner: str) -> dict[str, Completer]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, Literal, Optional, Protocol
+from typing import Any, Literal, Protocol
 
 Level = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 
@@ -67,8 +67,8 @@ class Call:
 
 # Each request runs in a task of its own, so what user code awaits or starts knows which client asked,
 # also when one process serves several.
-_current_peer: ContextVar[Optional[Peer]] = ContextVar("hud_current_peer", default=None)
-current_call: ContextVar[Optional[Call]] = ContextVar("hud_current_call", default=None)
+_current_peer: ContextVar[Peer | None] = ContextVar("hud_current_peer", default=None)
+current_call: ContextVar[Call | None] = ContextVar("hud_current_call", default=None)
 _process_peer: Peer | None = None
 
 
