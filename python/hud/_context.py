@@ -7,6 +7,8 @@ synchronous tool can use them too. `sample` and `elicit` wait for the client.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from contextvars import Context as Variables
+from contextvars import ContextVar
 from typing import Any, Literal, Protocol
 
 Level = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
@@ -25,17 +27,28 @@ class Peer(Protocol):
 
 
 _peer: Peer | None = None
+_peer_here: ContextVar[Peer | None] = ContextVar("hud_peer", default=None)
 
 
 def current_peer() -> Peer | None:
-    """The client of this process, when it is a copy that a worker started; else None."""
-    return _peer
+    """The client on whose behalf this code runs, in a process that a worker started; else None."""
+    return _peer_here.get() or _peer
 
 
 def set_peer(peer: Peer | None) -> None:
-    """Called once by a copy. A process serves one connection, so one variable is enough."""
+    """Called once by a copy that serves one connection: its threads belong to that client too."""
     global _peer
     _peer = peer
+
+
+def set_peer_here(peer: Peer) -> None:
+    """Called for each connection of a process that serves many, in the context of its requests."""
+    _peer_here.set(peer)
+
+
+def peer_in(context: Variables) -> Peer | None:
+    """The client of a context of variables."""
+    return context.get(_peer_here)
 
 
 class _Done:

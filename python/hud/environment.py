@@ -6,14 +6,15 @@ script can call local tools and run local scenarios too, which is how environmen
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import warnings
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import Any, ParamSpec, TypeVar, overload
 
 from hud import _prompt, _toolcall
-from hud._context import Context, current_peer
+from hud._context import Context, Peer, current_peer
 from hud._frames import ErrorReport
 from hud._grade import submitted
 from hud._resource import PromptTemplate, Resource
@@ -64,7 +65,8 @@ class Environment:
         self.prompts: dict[str, PromptTemplate] = {}
         self._initialize: list[Hook] = []
         self._shutdown: list[Hook] = []
-        self._session: Session | None = None
+        # One for each client, and one for a script that has none.
+        self._sessions: dict[Peer | None, Session] = {}
 
     def __repr__(self) -> str:
         return f"Environment({self.name!r}, {len(self.tools)} tools, {len(self.scenarios)} scenarios)"
@@ -263,8 +265,13 @@ class Environment:
 
     async def run_initialize(self) -> None:
         """Run the @env.initialize hooks in order; the first exception stops them."""
-        for hook in self._initialize:
-            await _run_hook(hook)
+        for hook in self.initialize_hooks:
+            await hook()
+
+    @property
+    def initialize_hooks(self) -> list[Callable[[], Awaitable[None]]]:
+        """The @env.initialize hooks in order, ready to be run."""
+        return [functools.partial(_run_hook, hook) for hook in self._initialize]
 
     async def run_shutdown(self) -> None:
         """Run the @env.shutdown hooks, last declared first; each runs whatever the others did."""
@@ -322,7 +329,7 @@ class Environment:
         """Start a scenario; its prompt as text. A scenario that was running is closed."""
         session = Session(self.find_scenario(scenario_name), args or {})
         await self.close_session()
-        self._session = session
+        self._sessions[current_peer()] = session
         return _prompt.text_of(await session.setup())
 
     async def submit(self, scenario: str, answer: Any) -> None:
@@ -334,21 +341,22 @@ class Environment:
         from hud.types import EvaluationResult
 
         session = self._running(scenario_name)
-        self._session = None
+        del self._sessions[current_peer()]
         return EvaluationResult(**await session.grade())
 
     def _running(self, name: str) -> Session:
         short = name.rpartition(":")[2]
-        if self._session is None:
+        session = self._sessions.get(current_peer())
+        if session is None:
             raise ValueError(f"No active scenario session for '{short}'")
-        active = self._session.scenario.name
+        active = session.scenario.name
         if active != short:
             raise ValueError(f"Scenario mismatch: active is '{active}', not '{short}'")
-        return self._session
+        return session
 
     async def close_session(self) -> None:
         """End a scenario that was started with `run_scenario_setup`."""
-        session, self._session = self._session, None
+        session = self._sessions.pop(current_peer(), None)
         if session is not None:
             await session.close()
 
