@@ -7,6 +7,7 @@ synchronous tool can use them too. `sample`, `elicit` and `list_roots` wait for 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from contextvars import Context as Variables
 from contextvars import ContextVar
 from typing import Any, Literal, Protocol
 
@@ -92,6 +93,16 @@ def enter(peer: Peer, call: Call | None = None) -> None:
 def for_current_call() -> Context:
     """A context for user code that runs now."""
     return Context(current_peer(), current_call.get())
+
+
+def set_peer_here(peer: Peer) -> None:
+    """Called for each connection of a process that serves many, in the context of its requests."""
+    _current_peer.set(peer)
+
+
+def peer_in(context: Variables) -> Peer | None:
+    """The client of a context of variables."""
+    return context.get(_current_peer)
 
 
 class _Done:

@@ -371,6 +371,10 @@ class Server:
         await self.environment.close_session()
         if tools:
             await asyncio.wait(tools, timeout=1.0)
+        await self.shut_down()
+
+    async def shut_down(self) -> None:
+        """Run the @env.shutdown hooks, unless nothing of the environment was used."""
         if self._used:
             await self.environment.run_shutdown()
 
