@@ -11,11 +11,13 @@
 
 mod analyze;
 mod cli;
+mod conformance;
 mod engine;
 mod eval;
 mod failures;
 mod init;
 mod interop;
+mod interop_clients;
 mod kill;
 mod lifecycle;
 mod model_failures;
