@@ -4,6 +4,7 @@
 //! speak the scenario convention (see `DESIGN` §3) whatever they are: a fork of a Python worker, a process, a server.
 
 mod api;
+pub mod by_hand;
 mod connection;
 mod describe;
 mod environments;

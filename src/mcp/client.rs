@@ -270,6 +270,25 @@ impl Client {
         }
     }
 
+    /// Calls a tool; its answer as it came, in MCP's JSON, with annotations and whatever else our own vocabulary leaves out. A tool that asks for input
+    /// from a person is an error.
+    pub async fn call_tool_json(
+        &self,
+        name: &str,
+        arguments: Map<String, Value>,
+    ) -> Result<Value, McpError> {
+        let params = CallToolRequestParams::new(name.to_owned()).with_arguments(arguments);
+        match self.peer.call_tool_once(params).await? {
+            rmcp::model::CallToolResponse::Complete(result) => serde_json::to_value(result)
+                .map_err(|error| McpError::Protocol {
+                    detail: format!("the answer of `{name}` is no JSON: {error}"),
+                }),
+            _ => Err(McpError::Protocol {
+                detail: format!("the tool `{name}` asks for input from a person"),
+            }),
+        }
+    }
+
     /// `prompts/get`.
     pub async fn get_prompt(
         &self,

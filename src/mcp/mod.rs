@@ -8,6 +8,7 @@ mod convert;
 mod error;
 mod front;
 mod handler;
+mod inspect;
 mod line_transport;
 mod listings;
 mod server;
@@ -23,6 +24,7 @@ pub use front::{
     RelayedCopy, SESSION_META, VersionChange,
 };
 pub use handler::ClientEvents;
+pub use inspect::{About, Offer};
 pub use line_transport::{LineDiagnostics, MAX_LINE};
 pub use listings::Listings;
 pub use server::{HttpServing, http_service, serve_stream};

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::access::{Token, require_token};
+use super::rest;
 pub use crate::mcp::Limits;
 use crate::mcp::{CopySource, HttpServing, RelayServer};
 
@@ -48,6 +50,8 @@ impl Default for ServeOptions {
 /// A server of one environment.
 pub struct McpServer {
     relays: Arc<RelayServer>,
+    source: Arc<dyn CopySource>,
+    status: Option<Arc<dyn rest::Status>>,
     options: ServeOptions,
     cancel: CancellationToken,
     tasks: JoinSet<()>,
@@ -56,15 +60,24 @@ pub struct McpServer {
 impl McpServer {
     /// A server without a client yet. Must be called within a runtime.
     pub fn new(source: Arc<dyn CopySource>, options: ServeOptions) -> Self {
-        let (relays, janitor) = RelayServer::new(source, options.limits);
+        let (relays, janitor) = RelayServer::new(Arc::clone(&source), options.limits);
         let mut tasks = JoinSet::new();
         tasks.spawn(janitor.run(Arc::clone(&relays)));
         Self {
             relays,
+            source,
+            status: None,
             options,
             cancel: CancellationToken::new(),
             tasks,
         }
+    }
+
+    /// Serves the plain HTTP routes of [`rest`] beside MCP, with `status` behind `/health` and `/logs`.
+    #[must_use]
+    pub fn with_routes(mut self, status: Arc<dyn rest::Status>) -> Self {
+        self.status = Some(status);
+        self
     }
 
     /// The sessions and their copies, for other ways to serve the same environment.
@@ -72,7 +85,7 @@ impl McpServer {
         &self.relays
     }
 
-    /// The HTTP app: MCP at `/mcp`, `{"status":"ok"}` at `/health`.
+    /// The HTTP app: MCP at `/mcp`; the routes of [`rest`], or `{"status":"ok"}` at `/health`.
     pub fn app(&self) -> Router {
         let serving = HttpServing {
             hosts: self.options.hosts.clone(),
@@ -87,10 +100,24 @@ impl McpServer {
                 require_token,
             ));
         }
-        app.route(
-            "/health",
-            get(|| async { axum::Json(serde_json::json!({"status": "ok"})) }),
-        )
+        let Some(status) = &self.status else {
+            return app.route(
+                "/health",
+                get(|| async { axum::Json(serde_json::json!({"status": "ok"})) }),
+            );
+        };
+        let backend = rest::SharedCopy::new(
+            Arc::clone(&self.relays),
+            Arc::clone(&self.source),
+            self.options.tool_timeout,
+        );
+        let guard = rest::Guard {
+            hosts: self.options.hosts.clone(),
+            origins: self.options.origins.clone(),
+            token: self.options.token.clone(),
+            body_bytes: self.options.limits.body_bytes,
+        };
+        app.merge(rest::routes(Arc::new(backend), Arc::clone(status), guard))
     }
 
     /// Serves the app on `listener` until `stop` fires; running answers then have two seconds to finish.
@@ -102,6 +129,12 @@ impl McpServer {
         listener: tokio::net::TcpListener,
         stop: CancellationToken,
     ) -> std::io::Result<()> {
+        // An answer is a few small writes; waiting for the client's acknowledgement of each would cost it 40 ms.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!("TCP_NODELAY was refused: {error}");
+            }
+        });
         let stopped = stop.clone();
         let serving = axum::serve(listener, self.app())
             .with_graceful_shutdown(async move { stopped.cancelled().await });
