@@ -12,6 +12,7 @@
 mod analyze;
 mod cli;
 mod conformance;
+mod dev_reload;
 mod engine;
 mod eval;
 mod failures;
