@@ -6,18 +6,24 @@
 mod api;
 pub mod by_hand;
 mod connection;
+mod describe;
 mod environments;
 mod events;
 mod explain;
 mod legacy;
 mod log_guard;
+mod offers;
 mod scenario;
 mod session;
+mod started;
 mod visibility;
+mod warm;
 
 pub use api::{
-    Argument, Description, EnvironmentError, Prompt, ResourceInfo, Sampler, SamplingAnswer,
-    SamplingRequest, ScenarioInfo,
+    Argument, Description, EnvironmentError, Isolation, Prompt, ResourceInfo, Sampler,
+    SamplingAnswer, SamplingRequest, ScenarioInfo,
 };
 pub use environments::{EnvironmentOptions, Environments, missing_variables};
+pub use offers::Offers;
 pub use session::{LogSink, STOP, Session, SessionOptions};
+pub use started::{Notice, NoticeSink, StartOptions, Started};

@@ -206,6 +206,7 @@ impl Peers {
             log: log.to_owned(),
             sampler: self.options.sampler.clone(),
             on_log: self.options.on_log.clone(),
+            client: None,
         };
         let opening = self.environments.open(spec, &options);
         tokio::time::timeout(self.timeout(), opening)
