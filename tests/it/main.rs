@@ -13,6 +13,7 @@ mod analyze;
 mod cli;
 mod conformance;
 mod dev_reload;
+mod debug;
 mod engine;
 mod eval;
 mod failures;
