@@ -10,6 +10,8 @@
 )]
 
 mod cli;
+mod docker;
+mod docker_ignore;
 mod engine;
 mod eval;
 mod failures;
