@@ -14,6 +14,8 @@ mod cli;
 mod conformance;
 mod dev_reload;
 mod debug;
+mod docker;
+mod docker_ignore;
 mod engine;
 mod eval;
 mod failures;

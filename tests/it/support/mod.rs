@@ -3,6 +3,7 @@
 //! test needs is not there ([`require`]).
 
 mod command;
+pub mod docker;
 pub mod provider;
 mod redact;
 mod require;
