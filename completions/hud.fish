@@ -31,6 +31,7 @@ complete -c hud -n "__fish_hud_needs_command" -s h -l help -d 'Print help (see m
 complete -c hud -n "__fish_hud_needs_command" -s V -l version -d 'Print version'
 complete -c hud -n "__fish_hud_needs_command" -f -a "eval" -d 'Run tasks with an agent, grade them and report'
 complete -c hud -n "__fish_hud_needs_command" -f -a "init" -d 'Create an environment with tasks from a template'
+complete -c hud -n "__fish_hud_needs_command" -f -a "analyze" -d 'Show what an environment offers: tools, scenarios, resources, prompts'
 complete -c hud -n "__fish_hud_needs_command" -f -a "scenario" -d 'Drive the scenarios of an environment by hand'
 complete -c hud -n "__fish_hud_needs_command" -f -a "task" -d 'Drive the scenarios of an environment by hand'
 complete -c hud -n "__fish_hud_needs_command" -f -a "serve" -d 'Serve an environment to others'
@@ -96,6 +97,18 @@ complete -c hud -n "__fish_hud_using_subcommand init" -s v -l verbose -d 'Say mo
 complete -c hud -n "__fish_hud_using_subcommand init" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand init" -s q -l quiet -d 'Only errors and results'
 complete -c hud -n "__fish_hud_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hud -n "__fish_hud_using_subcommand analyze" -s c -l config -d 'MCP servers out of a JSON or YAML file: {"mcpServers": {NAME: {"command" or "url": …}}}, or the names alone' -r -F
+complete -c hud -n "__fish_hud_using_subcommand analyze" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
+complete -c hud -n "__fish_hud_using_subcommand analyze" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand analyze" -l timeout -d 'Time of each step, such as 30, 30s or 2m' -r
+complete -c hud -n "__fish_hud_using_subcommand analyze" -s f -l format -d 'How to print it' -r -f -a "table\t'For people'
+json\t'One object'
+markdown\t'For a README'"
+complete -c hud -n "__fish_hud_using_subcommand analyze" -l json -d 'The same as --format json'
+complete -c hud -n "__fish_hud_using_subcommand analyze" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand analyze" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand analyze" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand analyze" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -s q -l quiet -d 'Only errors and results'

@@ -43,7 +43,8 @@
 //! | 7 | [`agent`], [`environment`] |
 //! | 8 | [`eval`] |
 //! | 9 | [`report`], [`serve`], [`store`] |
-//! | 10 | [`cli`] |
+//! | 10 | [`dev`] |
+//! | 11 | [`cli`] |
 //!
 //! # Invariants
 //!
@@ -64,6 +65,7 @@
 pub mod agent;
 pub mod cli;
 pub mod config;
+pub mod dev;
 pub mod environment;
 pub mod eval;
 pub mod event;

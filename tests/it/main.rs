@@ -9,6 +9,7 @@
     reason = "a test stops at what it did not expect, starts programs, writes files and says aloud what it skips; `pub` says what a module gives to the others"
 )]
 
+mod analyze;
 mod cli;
 mod engine;
 mod eval;

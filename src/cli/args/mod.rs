@@ -1,9 +1,11 @@
 //! What may be typed: clap structs, split by command. Nothing here reads a file or the environment, or knows what a value will be used for.
 
+mod analyze;
 mod completions;
 mod eval;
 mod init;
 mod man;
+mod reach;
 mod scenario;
 mod serve;
 mod set;
@@ -11,10 +13,12 @@ mod values;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+pub(super) use analyze::{AnalysisFormat, AnalyzeArgs};
 pub(super) use completions::{CompletionsArgs, Shell};
 pub(super) use eval::{EvalArgs, PlatformArgs};
 pub(super) use init::{InitArgs, Template};
 pub(super) use man::ManArgs;
+pub(super) use reach::ReachArgs;
 pub(super) use scenario::{
     AnswerArgs, GradeArgs, ListArgs, ScenarioArgs, ScenarioCommand, SetupArgs, TargetArgs,
 };
@@ -85,6 +89,8 @@ pub(in crate::cli) enum Command {
     Eval(Box<EvalArgs>),
     /// Create an environment with tasks from a template
     Init(InitArgs),
+    /// Show what an environment offers: tools, scenarios, resources, prompts
+    Analyze(AnalyzeArgs),
     /// Drive the scenarios of an environment by hand
     #[command(visible_alias = "task")]
     Scenario(ScenarioArgs),

@@ -209,6 +209,7 @@ impl Driver<'_> {
             log: self.log.clone(),
             sampler: Some(self.judge.sampler()),
             on_log: None,
+            client: None,
         };
         let session = self
             .within(
