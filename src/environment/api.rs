@@ -76,6 +76,8 @@ pub struct Description {
     pub name: String,
     /// Its version.
     pub version: String,
+    /// What a model should know of it, when it says so.
+    pub instructions: Option<String>,
     /// Tools, hidden ones (leading `_`) included.
     pub tools: Vec<Tool>,
     /// Scenarios.

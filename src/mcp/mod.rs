@@ -8,8 +8,10 @@ mod convert;
 mod error;
 mod front;
 mod handler;
+mod inspect;
 mod line_transport;
 mod line_writer;
+mod listings;
 mod passage;
 mod sse_transport;
 
@@ -23,4 +25,6 @@ pub use front::{
     RelayedCopy, RunningCall, SESSION_META, VersionChange,
 };
 pub use handler::ClientEvents;
+pub use inspect::{About, Offer};
 pub use line_transport::{LineDiagnostics, MAX_LINE};
+pub use listings::Listings;

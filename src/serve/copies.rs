@@ -48,7 +48,7 @@ impl CopySource for Copies {
         Identity {
             name: self.description.name.clone(),
             version: self.description.version.clone(),
-            instructions: None,
+            instructions: self.description.instructions.clone(),
         }
     }
 

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::access::{Callers, Token, check_caller, require_token};
+use super::rest;
 pub use crate::mcp::Limits;
 use crate::mcp::{CopySource, FrontOptions, RelayServer};
 
@@ -51,6 +52,8 @@ impl Default for ServeOptions {
 /// A server of one environment.
 pub struct McpServer {
     relays: Arc<RelayServer>,
+    source: Arc<dyn CopySource>,
+    status: Option<Arc<dyn rest::Status>>,
     options: ServeOptions,
     tasks: JoinSet<()>,
 }
@@ -69,14 +72,23 @@ impl McpServer {
             drain: options.drain,
             tool_timeout: options.tool_timeout,
         };
-        let (relays, janitor) = RelayServer::new(source, front);
+        let (relays, janitor) = RelayServer::new(Arc::clone(&source), front);
         let mut tasks = JoinSet::new();
         tasks.spawn(janitor.run());
         Self {
             relays,
+            source,
+            status: None,
             options,
             tasks,
         }
+    }
+
+    /// Serves the plain HTTP routes of [`rest`] beside MCP, with `status` behind `/health` and `/logs`.
+    #[must_use]
+    pub fn with_routes(mut self, status: Arc<dyn rest::Status>) -> Self {
+        self.status = Some(status);
+        self
     }
 
     /// The sessions and their copies, for other ways to serve the same environment.
@@ -84,7 +96,7 @@ impl McpServer {
         &self.relays
     }
 
-    /// The HTTP app: MCP at `/mcp`, `{"status":"ok"}` at `/health`. Every route refuses foreign hosts and origins; `/health` alone needs no token.
+    /// The HTTP app: MCP at `/mcp`; the routes of [`rest`], or `{"status":"ok"}` at `/health`. Every route refuses foreign hosts and origins.
     pub fn app(&self) -> Router {
         let relays = Arc::clone(&self.relays);
         let mcp = any(move |request: Request| Arc::clone(&relays).handle(request));
@@ -92,10 +104,26 @@ impl McpServer {
         if let Some(token) = &self.options.token {
             app = app.layer(from_fn_with_state(token.clone(), require_token));
         }
-        let health = get(|| async { axum::Json(serde_json::json!({"status": "ok"})) });
         let callers = Callers::new(&self.options.hosts, &self.options.origins);
-        app.route("/health", health)
-            .layer(from_fn_with_state(callers, check_caller))
+        let Some(status) = &self.status else {
+            let health = get(|| async { axum::Json(serde_json::json!({"status": "ok"})) });
+            return app
+                .route("/health", health)
+                .layer(from_fn_with_state(callers, check_caller));
+        };
+        app = app.layer(from_fn_with_state(callers, check_caller));
+        let backend = rest::SharedCopy::new(
+            Arc::clone(&self.relays),
+            Arc::clone(&self.source),
+            self.options.tool_timeout,
+        );
+        let guard = rest::Guard {
+            hosts: self.options.hosts.clone(),
+            origins: self.options.origins.clone(),
+            token: self.options.token.clone(),
+            body_bytes: self.options.limits.body_bytes,
+        };
+        app.merge(rest::routes(Arc::new(backend), Arc::clone(status), guard))
     }
 
     /// Serves the app on `listener` until `stop` fires; running answers then have two seconds to finish.

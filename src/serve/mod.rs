@@ -3,3 +3,4 @@
 pub mod access;
 pub mod copies;
 pub mod mcp;
+pub mod rest;
