@@ -10,8 +10,9 @@ mod front;
 mod handler;
 mod inspect;
 mod line_transport;
+mod line_writer;
 mod listings;
-mod server;
+mod passage;
 mod sse_transport;
 
 pub use client::{
@@ -20,11 +21,10 @@ pub use client::{
 };
 pub use error::McpError;
 pub use front::{
-    CallOutcome, CallReport, CopySource, Identity, Janitor, Limits, Relay, RelayServer,
-    RelayedCopy, SESSION_META, VersionChange,
+    CallOutcome, CallReport, CopySource, FrontOptions, Identity, Janitor, Limits, RelayServer,
+    RelayedCopy, RunningCall, SESSION_META, VersionChange,
 };
 pub use handler::ClientEvents;
 pub use inspect::{About, Offer};
 pub use line_transport::{LineDiagnostics, MAX_LINE};
 pub use listings::Listings;
-pub use server::{HttpServing, http_service, serve_stream};
