@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
 from hud import _context, _copy, _sampling
+from hud._context import Call
 from hud._frames import ErrorReport
 from hud._jsonable import line
 from hud._mcp import Server
@@ -49,14 +50,14 @@ class SharedServer(Server):
         self._dropped = False
 
     async def _serve(
-        self, request: Any, handler: Callable[[dict[str, Any], Any], Awaitable[dict[str, Any]]], params: dict[str, Any]
+        self, call: Call, handler: Callable[[dict[str, Any], Call], Awaitable[dict[str, Any]]], params: dict[str, Any]
     ) -> None:
         what = str(params.get("name") or params.get("uri") or "initialize")
         label = self._prefix + what.encode("utf-8", "replace")
         _label.set(label)
         self._process.started(label)
         try:
-            await super()._serve(request, handler, params)
+            await super()._serve(call, handler, params)
         finally:
             self._process.stopped(label)
 

@@ -14,6 +14,7 @@ use crate::message::{Arguments, Block, Message, StopReason, ToolCall, Turn, Usag
 pub(super) struct Events {
     pub(super) sampler: Option<Arc<dyn Sampler>>,
     pub(super) on_log: Option<LogSink>,
+    pub(super) client: Option<Arc<dyn ClientEvents>>,
     pub(super) session: OnceLock<Weak<Inner>>,
 }
 
@@ -29,6 +30,7 @@ impl ClientEvents for Events {
             id: uuid::Uuid::new_v4().simple().to_string(),
             name,
             arguments: Arguments::Object { value: arguments },
+            opaque: None,
         };
         let result = session
             .call(&call)
@@ -47,6 +49,9 @@ impl ClientEvents for Events {
     }
 
     async fn sample(&self, parameters: Value) -> Result<Value, String> {
+        if let (None, Some(client)) = (&self.sampler, &self.client) {
+            return client.sample(parameters).await;
+        }
         let sampler = self.sampler.as_ref().ok_or(
             "model calls on the environment's behalf are not granted to this connection; a remote server needs `sampling: true` in the task's env",
         )?;
@@ -61,11 +66,18 @@ impl ClientEvents for Events {
 
     fn offers_sampling(&self) -> bool {
         self.sampler.is_some()
+            || self
+                .client
+                .as_ref()
+                .is_some_and(|client| client.offers_sampling())
     }
 
     fn log(&self, level: &str, text: &str) {
         if let Some(on_log) = &self.on_log {
             on_log(level, text);
+        }
+        if let Some(client) = &self.client {
+            client.log(level, text);
         }
     }
 }
@@ -98,8 +110,9 @@ fn sampling_request(parameters: &Value) -> SamplingRequest {
                 Message::Assistant {
                     turn: Turn {
                         model: String::new(),
-                        blocks: vec![Block::Text { text }],
+                        blocks: vec![Block::text(text)],
                         stop: StopReason::Done,
+                        stop_detail: None,
                         usage: Usage::default(),
                         response_id: None,
                     },

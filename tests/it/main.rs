@@ -9,12 +9,19 @@
     reason = "a test stops at what it did not expect, starts programs, writes files and says aloud what it skips; `pub` says what a module gives to the others"
 )]
 
+mod analyze;
 mod cli;
+mod conformance;
+mod dev_reload;
+mod debug;
+mod docker;
+mod docker_ignore;
 mod engine;
 mod eval;
 mod failures;
 mod init;
 mod interop;
+mod interop_clients;
 mod kill;
 mod lifecycle;
 mod model_failures;

@@ -32,7 +32,8 @@ class RpcError(Exception):
         super().__init__(f"{error['code']}: {error['message']}")
         self.code = error["code"]
         self.message = error["message"]
-        self.hud = (error.get("data") or {}).get("hud", {})
+        self.data = error.get("data")
+        self.hud = (self.data or {}).get("hud", {})
 
 
 class Client:
