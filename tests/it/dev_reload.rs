@@ -654,3 +654,33 @@ async fn a_command_is_started_anew_too_and_a_scenario_has_a_process_of_its_own()
     assert_eq!(dev.answer().await, "two");
     dev.environment.close().await;
 }
+
+/// Saves so many times, and asks for each new answer as soon as it is there. Says how long that took in the middle, for who measures.
+async fn save_again_and_again(project: &Project, prefix: &str, saves: usize) {
+    project.write("env.py", &(prefix.to_owned() + &source("0")));
+    let mut dev = project.develop().await;
+    dev.next().await;
+    let mut times = Vec::new();
+    for number in 1..=saves {
+        let text = prefix.to_owned() + &source(&number.to_string());
+        let begun = std::time::Instant::now();
+        project.write("env.py", &text);
+        assert_eq!(dev.reloaded().await.0, number as u64 + 1);
+        let swapped = begun.elapsed();
+        assert_eq!(dev.answer().await, number.to_string());
+        times.push((begun.elapsed(), swapped));
+    }
+    times.sort();
+    eprintln!(
+        "median of {saves} saves: {:?} (and swapped)",
+        times[saves / 2]
+    );
+    assert_eq!(dev.environment.status().reloads, saves as u64);
+    dev.environment.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_many_saves_is_answered_by_its_own_version() {
+    let project = Project::new(&[]);
+    save_again_and_again(&project, "", 200).await;
+}
