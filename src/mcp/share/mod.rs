@@ -9,5 +9,7 @@ mod client;
 mod connection;
 mod line;
 mod link;
+#[cfg(test)]
+mod tests;
 
 pub use connection::{Membership, OwnProgram, ProgramStreams, RunningProgram, SharedConnection};
