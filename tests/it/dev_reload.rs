@@ -175,6 +175,7 @@ fn tool_call(tool: &str) -> ToolCall {
         id: "1".into(),
         name: tool.into(),
         arguments: Arguments::parse(""),
+        opaque: None,
     }
 }
 
