@@ -13,6 +13,7 @@ mod line_transport;
 mod line_writer;
 mod listings;
 mod passage;
+mod share;
 mod sse_transport;
 
 pub use client::{
@@ -28,3 +29,4 @@ pub use handler::ClientEvents;
 pub use inspect::{About, Offer};
 pub use line_transport::{LineDiagnostics, MAX_LINE};
 pub use listings::Listings;
+pub use share::{Membership, OwnProgram, ProgramStreams, RunningProgram, SharedConnection};
