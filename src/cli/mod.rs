@@ -15,6 +15,8 @@ mod args;
 mod child;
 mod commands;
 mod context;
+mod dev;
+mod discovery;
 mod exit_code;
 mod failure;
 mod interrupt;

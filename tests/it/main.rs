@@ -11,6 +11,7 @@
 
 mod analyze;
 mod cli;
+mod dev;
 mod engine;
 mod eval;
 mod failures;
