@@ -67,6 +67,15 @@ pub(super) struct State {
     pub(super) draining: usize,
 }
 
+impl State {
+    /// Whether `version` has ended by itself and is not started again.
+    fn gave_up(&self, version: u64) -> bool {
+        self.failed
+            .as_ref()
+            .is_some_and(|failed| failed.version > version)
+    }
+}
+
 impl DevEnvironment {
     /// Starts watching and the first version, and returns when that serves or has failed. It never fails: what goes wrong is an event and
     /// in [`DevEnvironment::status`], and the next save may mend it.
@@ -173,6 +182,8 @@ impl DevEnvironment {
                     // Held while the state is: it cannot be retired in between.
                     Some(version) if !version.started.is_gone() => return Ok(version.hold()),
                     Some(_) | None if state.starting => {}
+                    // It has just ended; what follows from that is being decided.
+                    Some(version) if !state.gave_up(version.number) => {}
                     Some(_) | None => return Err(why_not(&state)),
                 }
             }

@@ -6,6 +6,7 @@
 mod changes;
 mod environment;
 mod events;
+mod own_output;
 mod places;
 mod supervisor;
 mod version;

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::changes;
 use super::environment::{DevOptions, State, session_options};
 use super::events::{DevEvent, FailedVersion};
+use super::own_output::OwnOutput;
 use super::places::{project_folders, watched_paths};
 use super::version::Version;
 use super::watch::{FileWatcher, Seen, WatchOptions};
@@ -62,6 +63,7 @@ pub(super) struct Supervisor {
     draining: JoinSet<()>,
     /// Processes that are made ready again.
     anchoring: JoinSet<()>,
+    own_output: OwnOutput,
     /// Notes that have been told.
     told: BTreeSet<String>,
 }
@@ -112,6 +114,7 @@ impl Supervisor {
             endings: VecDeque::new(),
             draining: JoinSet::new(),
             anchoring: JoinSet::new(),
+            own_output: OwnOutput::default(),
             told: BTreeSet::new(),
         }
     }
@@ -128,6 +131,7 @@ impl Supervisor {
                             self.environments.forget_warm(&self.options.spec);
                         }
                         self.endings.clear();
+                        self.own_output.forget();
                         self.begin(BTreeSet::new(), Instant::now());
                     }
                     Some(Signal::Notice { version, notice }) => self.noticed(version, notice),
@@ -195,10 +199,19 @@ impl Supervisor {
     }
 
     fn changed(&mut self, files: Vec<PathBuf>, at: Instant) {
-        let mut files: BTreeSet<PathBuf> = files.into_iter().collect();
+        let now = Instant::now();
+        let (mut files, own) = self.own_output.sort(files, now);
+        for file in own {
+            self.note(format!(
+                "`{}` changes whenever the environment starts, so it is taken as written by it: no reload for it any more",
+                file.display()
+            ));
+        }
+        if files.is_empty() {
+            return;
+        }
         let mut since = at;
         if let Some(attempt) = &mut self.attempt {
-            let now = Instant::now();
             self.restarts.push_back(now);
             while self
                 .restarts
@@ -282,6 +295,7 @@ impl Supervisor {
             return;
         };
         self.tried = attempt.number;
+        self.own_output.started(&attempt.files, Instant::now());
         match outcome {
             Ok((started, anchor)) => self.swap(&attempt, started, anchor),
             Err(error) => self.failed(attempt.number, error.message),

@@ -11,12 +11,18 @@
 
 mod analyze;
 mod cli;
+mod conformance;
+mod debug;
 mod dev;
+mod dev_reload;
+mod docker;
+mod docker_ignore;
 mod engine;
 mod eval;
 mod failures;
 mod init;
 mod interop;
+mod interop_clients;
 mod kill;
 mod lifecycle;
 mod model_failures;

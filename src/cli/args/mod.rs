@@ -2,6 +2,7 @@
 
 mod analyze;
 mod completions;
+mod debug;
 mod dev;
 mod eval;
 mod init;
@@ -16,6 +17,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub(super) use analyze::{AnalysisFormat, AnalyzeArgs};
 pub(super) use completions::{CompletionsArgs, Shell};
+pub(super) use debug::DebugArgs;
 pub(super) use dev::{Client, DevArgs, DevIsolation};
 pub(super) use eval::{EvalArgs, PlatformArgs};
 pub(super) use init::{InitArgs, Template};
@@ -96,6 +98,8 @@ pub(in crate::cli) enum Command {
     Analyze(AnalyzeArgs),
     /// Serve an environment while you write it: save a file, and the next call runs the new code
     Dev(Box<DevArgs>),
+    /// Check that an environment works, stage by stage
+    Debug(DebugArgs),
     /// Drive the scenarios of an environment by hand
     #[command(visible_alias = "task")]
     Scenario(ScenarioArgs),

@@ -71,6 +71,7 @@ mod tests {
                 "hud.1",
                 "hud-analyze.1",
                 "hud-completions.1",
+                "hud-debug.1",
                 "hud-dev.1",
                 "hud-eval.1",
                 "hud-init.1",
