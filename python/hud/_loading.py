@@ -26,6 +26,7 @@ _ROOT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".hud", ".git")
 _ROOT_LEVELS = 10
 _NOT_ENVIRONMENTS = {"conftest.py", "setup.py", "__init__.py", "__main__.py", "tasks.py", "task.py"}
 _MAKES_ENVIRONMENT = re.compile(r"\bEnvironment\s*\(")
+_RELATIVE_IMPORT = re.compile(r"^[ \t]*from[ \t]+\.", re.MULTILINE)
 
 # An environment and what `--attr` calls it, when it was asked for or can be asked for.
 Served = tuple[Environment, str | None]
@@ -133,6 +134,10 @@ def _project_root(folder: Path) -> Path | None:
 
 
 def _import_file(path: Path, imports: Imports) -> ModuleType:
+    if (path.parent / "__init__.py").is_file() and _RELATIVE_IMPORT.search(
+        path.read_text(encoding="utf-8", errors="replace")
+    ):
+        return _import_part(path, imports)
     _search_path(*_folders(path))
     return _execute(_free_name(path.stem, path), path, None, imports)
 
@@ -140,6 +145,18 @@ def _import_file(path: Path, imports: Imports) -> ModuleType:
 def _import_package(folder: Path, imports: Imports) -> ModuleType:
     _search_path(*_folders(folder))
     return _execute(_free_name(folder.name, folder / "__init__.py"), folder / "__init__.py", [str(folder)], imports)
+
+
+def _import_part(path: Path, imports: Imports) -> ModuleType:
+    """A file that imports from the package it is in: alone it could not say `from .tools import …`."""
+    parts, folder = [path.stem], path.parent
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    _search_path(folder, path.parent)
+    imports.note_file(str(path))
+    importlib.invalidate_caches()
+    return importlib.import_module(".".join(parts))
 
 
 def _free_name(stem: str, path: Path) -> str:

@@ -16,6 +16,8 @@ mod check;
 mod child;
 mod commands;
 mod context;
+mod dev;
+mod discovery;
 mod exit_code;
 mod failure;
 mod interrupt;

@@ -180,6 +180,14 @@ impl Printer {
         }
     }
 
+    /// Clears the terminal that talk goes to; nothing without one.
+    pub fn clear(&self) {
+        if self.is_terminal() {
+            // Home, erase the screen, erase what has scrolled away (ECMA-48 and xterm).
+            self.to_stderr("\u{1b}[H\u{1b}[2J\u{1b}[3J");
+        }
+    }
+
     /// `warning: …`, its `hint:` lines marked. Not when quiet.
     pub fn warn(&self, text: &str) {
         if self.verbosity() > Verbosity::Quiet {

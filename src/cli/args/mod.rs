@@ -3,6 +3,7 @@
 mod analyze;
 mod completions;
 mod debug;
+mod dev;
 mod eval;
 mod init;
 mod man;
@@ -17,6 +18,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 pub(super) use analyze::{AnalysisFormat, AnalyzeArgs};
 pub(super) use completions::{CompletionsArgs, Shell};
 pub(super) use debug::DebugArgs;
+pub(super) use dev::{Client, DevArgs, DevIsolation};
 pub(super) use eval::{EvalArgs, PlatformArgs};
 pub(super) use init::{InitArgs, Template};
 pub(super) use man::ManArgs;
@@ -40,6 +42,7 @@ pub(super) use values::{KeyValue, Seconds};
     after_help = "\
 Examples:
   hud init demo                                   Create an environment with tasks in ./demo
+  hud dev                                         Serve the environment of this folder, reloaded on every save
   hud eval tasks.yaml --model oracle              Play every task's own solution: no key needed
   hud eval tasks.yaml -m claude-sonnet-4-6        Let a model solve the tasks
   hud scenario run initials --args '{\"company\":\"HUD\"}' --answer JR
@@ -93,6 +96,8 @@ pub(in crate::cli) enum Command {
     Init(InitArgs),
     /// Show what an environment offers: tools, scenarios, resources, prompts
     Analyze(AnalyzeArgs),
+    /// Serve an environment while you write it: save a file, and the next call runs the new code
+    Dev(Box<DevArgs>),
     /// Check that an environment works, stage by stage
     Debug(DebugArgs),
     /// Drive the scenarios of an environment by hand
