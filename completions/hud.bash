@@ -407,7 +407,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario__subcmd__grade)
-            opts="-a -A -s -v -q -h --args --answer --answer-file --source --env --python --timeout --judge-model --json --verbose --very-verbose --quiet --help"
+            opts="-a -A -s -u -v -q -h --args --answer --answer-file --source --env --url --api-key --python --timeout --judge-model --json --verbose --very-verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -442,6 +442,18 @@ _hud() {
                     return 0
                     ;;
                 -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -465,7 +477,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario__subcmd__list)
-            opts="-s -v -q -h --source --env --python --timeout --json --verbose --very-verbose --quiet --help"
+            opts="-s -u -v -q -h --source --env --url --api-key --python --timeout --json --verbose --very-verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -480,6 +492,18 @@ _hud() {
                     return 0
                     ;;
                 -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -499,7 +523,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario__subcmd__run)
-            opts="-a -A -s -v -q -h --args --answer --answer-file --source --env --python --timeout --judge-model --json --verbose --very-verbose --quiet --help"
+            opts="-a -A -s -u -v -q -h --args --answer --answer-file --source --env --url --api-key --python --timeout --judge-model --json --verbose --very-verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -537,6 +561,18 @@ _hud() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --python)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -557,7 +593,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario__subcmd__setup)
-            opts="-a -s -v -q -h --args --source --env --python --timeout --json --verbose --very-verbose --quiet --help"
+            opts="-a -s -u -v -q -h --args --source --env --url --api-key --python --timeout --json --verbose --very-verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -580,6 +616,18 @@ _hud() {
                     return 0
                     ;;
                 -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -22,6 +22,7 @@ mod lifecycle;
 mod model_failures;
 mod providers;
 mod replay;
+mod scenario_url;
 mod seeds;
 mod serve_mcp;
 mod standin;
