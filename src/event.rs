@@ -291,6 +291,11 @@ pub enum Step {
         /// Wall time.
         duration: Duration,
     },
+    /// Something about the model's requests that the user should know (a keyword of a schema that the provider does not take).
+    Notice {
+        /// As a lowercase fragment.
+        text: String,
+    },
     /// The environment said something for its log (`ctx.log`, MCP logging).
     Log {
         /// MCP level: `debug`, `info`, `warning`, `error`, …

@@ -8,19 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::event::Step;
 pub use crate::format::Delta;
-use crate::message::{Message, Tool, ToolCall, ToolResult, Turn};
+use crate::message::{Message, Settings, Tool, ToolCall, ToolResult, Turn};
 use crate::task::Task;
-
-/// Sampling settings of a request; `None` leaves the provider's default.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sampling {
-    /// Output tokens.
-    pub max_tokens: Option<u32>,
-    /// Temperature.
-    pub temperature: Option<f64>,
-    /// Nucleus sampling.
-    pub top_p: Option<f64>,
-}
 
 /// One request to a model: the whole conversation so far.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,8 +20,8 @@ pub struct Request {
     pub messages: Vec<Message>,
     /// The tools that may be called.
     pub tools: Vec<Tool>,
-    /// Sampling settings.
-    pub sampling: Sampling,
+    /// What is asked of the model beside that.
+    pub settings: Settings,
     /// Sent to the gateway as `Trace-Id`.
     pub trace_id: Option<String>,
 }

@@ -1,8 +1,8 @@
 //! Whether an agent that stopped calling tools was really done: asked of the model itself, in a conversation of its own.
 
 use super::interrupt::Interrupts;
-use super::{Delta, LoopSettings, Model, Request, Sampling};
-use crate::message::{Message, Usage};
+use super::{Delta, LoopSettings, Model, Request};
+use crate::message::{Message, Settings, Usage};
 
 /// What is said to an agent that should go on.
 pub(super) const CONTINUE: &str = "CONTINUE";
@@ -28,9 +28,9 @@ pub(super) async fn should_continue(
         system: Some(INSTRUCTIONS.to_owned()),
         messages: vec![Message::user(format!("The agent's message:\n\n{text}"))],
         tools: Vec::new(),
-        sampling: Sampling {
+        settings: Settings {
             max_tokens: Some(OUTPUT_TOKENS),
-            ..Sampling::default()
+            ..Settings::default()
         },
         trace_id: trace_id.map(str::to_owned),
     };

@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Model, ModelError, Sampling, Tools};
+use super::{Model, ModelError, Tools};
 use crate::event::Limit;
-use crate::message::{Message, Usage};
+use crate::message::{Message, Settings, Usage};
 use crate::task::Steps;
 use crate::util::backoff::Backoff;
 
@@ -20,8 +20,8 @@ pub struct LoopSettings {
     pub allowed_tools: Option<Vec<String>>,
     /// Patterns of tools to hide; they win over `allowed_tools`.
     pub disallowed_tools: Option<Vec<String>>,
-    /// Sampling settings of every model call.
-    pub sampling: Sampling,
+    /// What every model call asks beside the conversation.
+    pub request: Settings,
     /// Wall time of one attempt of a model call.
     pub model_timeout: Option<Duration>,
     /// Wall time of one tool call.
@@ -40,7 +40,7 @@ impl Default for LoopSettings {
             max_steps: Steps::AtMost(10),
             allowed_tools: None,
             disallowed_tools: None,
-            sampling: Sampling::default(),
+            request: Settings::default(),
             // Thinking models take minutes for one answer.
             model_timeout: Some(Duration::from_mins(10)),
             tool_timeout: Some(Duration::from_mins(2)),

@@ -8,6 +8,7 @@ pub mod filters;
 mod interrupt;
 mod job;
 mod model_call;
+pub mod models;
 pub mod provider;
 mod run;
 #[cfg(test)]
@@ -16,7 +17,7 @@ mod tool_calls;
 
 pub use api::{
     CallContext, Delta, Model, ModelError, ModelErrorKind, ModelFactory, ModelResolver,
-    ModelSource, Request, Sampling, StepSink, Tools,
+    ModelSource, Request, StepSink, Tools,
 };
 pub use job::{AgentEnd, AgentFailure, AgentJob, LoopSettings};
 pub use run::run;

@@ -37,10 +37,10 @@ pub(super) async fn call(
     let mut timeouts = 0;
     let mut retry = 0;
     loop {
-        let mut on_delta = |delta| {
-            if let Delta::Text(text) = delta {
-                sink(Step::TextDelta { text });
-            }
+        let mut on_delta = |delta| match delta {
+            Delta::Text(text) => sink(Step::TextDelta { text }),
+            Delta::Notice(text) => sink(Step::Notice { text }),
+            Delta::Reasoning(_) => {}
         };
         let attempt = attempt(model, request, settings.model_timeout, &mut on_delta);
         let error = tokio::select! {

@@ -12,8 +12,13 @@ use super::{
     filters,
 };
 use crate::event::{Limit, Step};
-use crate::message::{Block, Content, Message, StopReason, ToolCall, ToolResult, Turn, Usage};
+use crate::message::{
+    Block, Content, Message, Settings, StopReason, ToolCall, ToolResult, Turn, Usage,
+};
 use crate::task::Steps;
+
+/// A model that writes this many calls in a row that its provider cannot read will go on doing so.
+const MALFORMED_CALLS: u32 = 4;
 
 /// Runs the loop to its end: the model is called, its tool calls are run and answered, until it calls none, a limit is reached, something fails
 /// or the job is cancelled. Everything that happens goes to `sink` as it happens, the prompt with the visible tools first.
@@ -32,12 +37,13 @@ pub async fn run(job: AgentJob<'_>, sink: &mut StepSink<'_>) -> AgentEnd {
             system: job.system,
             messages: job.messages,
             tools: Vec::new(),
-            sampling: super::Sampling::default(),
+            settings: Settings::default(),
             trace_id: job.trace_id,
         },
         call_ids: HashSet::new(),
         steps: 0,
         tool_calls: 0,
+        malformed_calls: 0,
         usage: Usage::default(),
         answer: None,
     };
@@ -68,6 +74,8 @@ struct Agent<'a> {
     call_ids: HashSet<String>,
     steps: u32,
     tool_calls: u32,
+    /// In a row.
+    malformed_calls: u32,
     usage: Usage,
     answer: Option<String>,
 }
@@ -124,9 +132,18 @@ impl Agent<'_> {
             let turn = self.merged(turn);
             let text = turn.text();
             let stop = turn.stop.clone();
+            let detail = turn.stop_detail.clone();
             let calls: Vec<ToolCall> = turn.tool_calls().cloned().collect();
             self.request.messages.push(Message::Assistant { turn });
 
+            if stop == StopReason::MalformedCall {
+                self.keep(text);
+                if let Some(ended) = self.tell_of_malformed_call(detail, sink) {
+                    return ended;
+                }
+                continue;
+            }
+            self.malformed_calls = 0;
             if stop == StopReason::Paused {
                 // The conversation as it stands is what continues the turn; its calls are for then.
                 self.keep(text);
@@ -148,6 +165,35 @@ impl Agent<'_> {
                 self.request.messages.push(Message::User { content });
             }
         }
+    }
+
+    /// The provider could not read a call that the model wrote, so there is no call to answer: the model is told in words. `Some` when it does not
+    /// learn.
+    fn tell_of_malformed_call(
+        &mut self,
+        detail: Option<String>,
+        sink: &mut StepSink<'_>,
+    ) -> Option<Ended> {
+        self.malformed_calls += 1;
+        let detail = detail.unwrap_or_else(|| "the call is malformed".to_owned());
+        if self.malformed_calls >= MALFORMED_CALLS {
+            return Some(Ended::failed(AgentFailure::Model(super::ModelError {
+                kind: super::ModelErrorKind::Server,
+                message: format!(
+                    "model `{}` wrote {MALFORMED_CALLS} calls in a row that its provider could not read ({detail})",
+                    self.model.name()
+                ),
+                retry_after: None,
+            })));
+        }
+        let content = vec![Content::text(format!(
+            "Your last tool call could not be read ({detail}), so nothing was run. Call the tool again, with one JSON object as its arguments."
+        ))];
+        sink(Step::User {
+            content: content.clone(),
+        });
+        self.request.messages.push(Message::User { content });
+        None
     }
 
     /// `turn`, with the paused one that it continues in front: together they are one turn of the conversation.
@@ -205,7 +251,7 @@ impl Agent<'_> {
             )))
         })?;
         self.request.tools = filter.apply(tools);
-        self.request.sampling = self.settings.sampling.clone();
+        self.request.settings = self.settings.request.clone();
         self.call_ids = call_ids(&self.request.messages);
         sink(Step::Prompt {
             system: self.request.system.clone(),

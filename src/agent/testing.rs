@@ -7,9 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::{CallContext, Delta, Model, ModelError, ModelErrorKind, Request, Sampling, Tools};
+use super::{CallContext, Delta, Model, ModelError, ModelErrorKind, Request, Tools};
 use crate::message::{
-    Arguments, Block, Content, Message, StopReason, Tool, ToolCall, ToolResult, Turn, Usage,
+    Arguments, Block, Content, Message, Settings, StopReason, Tool, ToolCall, ToolResult, Turn,
+    Usage,
 };
 use crate::task::{AgentConfig, EnvironmentSpec, Location, Task};
 
@@ -29,6 +30,7 @@ pub(super) fn call(id: &str, name: &str) -> ToolCall {
         id: id.to_owned(),
         name: name.to_owned(),
         arguments: Arguments::Object { value: Map::new() },
+        opaque: None,
     }
 }
 
@@ -42,13 +44,14 @@ pub(super) fn turn(blocks: Vec<Block>, stop: StopReason) -> Turn {
             output_tokens: 5,
             ..Usage::default()
         },
+        stop_detail: None,
         response_id: None,
     }
 }
 
 pub(super) fn text_turn(text: &str) -> Turn {
     let text = text.to_owned();
-    turn(vec![Block::Text { text }], StopReason::Done)
+    turn(vec![Block::text(text)], StopReason::Done)
 }
 
 pub(super) fn call_turn(calls: &[ToolCall]) -> Turn {
@@ -69,7 +72,7 @@ pub(super) fn request() -> Request {
         system: None,
         messages: vec![Message::user("go")],
         tools: Vec::new(),
-        sampling: Sampling::default(),
+        settings: Settings::default(),
         trace_id: None,
     }
 }

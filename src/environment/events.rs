@@ -30,6 +30,7 @@ impl ClientEvents for Events {
             id: uuid::Uuid::new_v4().simple().to_string(),
             name,
             arguments: Arguments::Object { value: arguments },
+            opaque: None,
         };
         let result = session
             .call(&call)
@@ -109,8 +110,9 @@ fn sampling_request(parameters: &Value) -> SamplingRequest {
                 Message::Assistant {
                     turn: Turn {
                         model: String::new(),
-                        blocks: vec![Block::Text { text }],
+                        blocks: vec![Block::text(text)],
                         stop: StopReason::Done,
+                        stop_detail: None,
                         usage: Usage::default(),
                         response_id: None,
                     },

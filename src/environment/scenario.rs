@@ -118,6 +118,7 @@ pub(super) fn prompt(result: PromptResult) -> Prompt {
                     model: String::new(),
                     blocks: vec![assistant_block(content)],
                     stop: StopReason::Done,
+                    stop_detail: None,
                     usage: Usage::default(),
                     response_id: None,
                 },
@@ -134,23 +135,15 @@ pub(super) fn prompt(result: PromptResult) -> Prompt {
 
 fn assistant_block(content: Content) -> Block {
     match content {
-        Content::Text { text } => Block::Text { text },
+        Content::Text { text } => Block::text(text),
         // No provider takes pictures from an assistant; the words at least say that there was one.
-        Content::Image { mime_type, .. } => Block::Text {
-            text: format!("[image {mime_type}]"),
-        },
-        Content::Audio { mime_type, .. } => Block::Text {
-            text: format!("[audio {mime_type}]"),
-        },
-        Content::Resource { uri, text, .. } => Block::Text {
-            text: text.unwrap_or_else(|| format!("[resource {uri}]")),
-        },
-        Content::ResourceLink { uri, .. } => Block::Text {
-            text: format!("[resource {uri}]"),
-        },
-        Content::Other { value } => Block::Text {
-            text: value.to_string(),
-        },
+        Content::Image { mime_type, .. } => Block::text(format!("[image {mime_type}]")),
+        Content::Audio { mime_type, .. } => Block::text(format!("[audio {mime_type}]")),
+        Content::Resource { uri, text, .. } => {
+            Block::text(text.unwrap_or_else(|| format!("[resource {uri}]")))
+        }
+        Content::ResourceLink { uri, .. } => Block::text(format!("[resource {uri}]")),
+        Content::Other { value } => Block::text(value.to_string()),
     }
 }
 

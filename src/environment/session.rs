@@ -294,6 +294,7 @@ impl Session {
             arguments: Arguments::Object {
                 value: invocation.arguments.clone(),
             },
+            opaque: None,
         };
         self.inner
             .call(&call)
@@ -553,6 +554,7 @@ impl Inner {
                     ("answer".to_owned(), json!(answer)),
                 ]),
             },
+            opaque: None,
         };
         let meta = self.active_meta();
         match link.client.call_tool(&call, meta.as_ref()).await {

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 
-use crate::agent::{Model, ModelError, ModelResolver, Request, Sampling};
+use crate::agent::{Model, ModelError, ModelResolver, Request};
 use crate::environment::{Sampler, SamplingAnswer, SamplingRequest};
 use crate::event::Step;
-use crate::message::Usage;
+use crate::message::{Settings, Usage};
 use crate::util::backoff::Backoff;
 
 /// Which model judges: the one that the user named, else the one that the grader asks for.
@@ -79,10 +79,10 @@ impl Sampler for RolloutJudge {
                     system: request.system,
                     messages: request.messages,
                     tools: Vec::new(),
-                    sampling: Sampling {
+                    settings: Settings {
                         max_tokens: Some(request.max_tokens),
                         temperature: request.temperature,
-                        top_p: None,
+                        ..Settings::default()
                     },
                     trace_id: None,
                 },

@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::judge::RolloutJudge;
 use super::session_tools::SessionTools;
 use super::{Limits, Plan};
-use crate::agent::{self, AgentEnd, AgentFailure, AgentJob, LoopSettings, ModelSource, Sampling};
+use crate::agent::{self, AgentEnd, AgentFailure, AgentJob, LoopSettings, ModelSource};
 use crate::environment::{EnvironmentError, Prompt, STOP, Session, SessionOptions};
-use crate::event::{Limit, Outcome, Phase, RolloutRef, RolloutResult, RunEvent, Step};
-use crate::message::{Content, Message, Usage};
+use crate::event::{Limit, NoticeLevel, Outcome, Phase, RolloutRef, RolloutResult, RunEvent, Step};
+use crate::message::{Content, Message, Settings, Usage};
 use crate::task::{AgentConfig, ConnectionSpec, EnvironmentSpec, Steps, Task};
 use crate::util::backoff::Backoff;
 use crate::util::time;
@@ -233,7 +233,17 @@ impl Rollout {
             cancel: self.cancel.clone(),
             deadline: deadline(config, &self.plan.limits, begun),
         };
-        let end = agent::run(job, &mut |step| send(step)).await;
+        let end = agent::run(job, &mut |step| {
+            if let Step::Notice { text } = &step {
+                // It is about the model, not about this rollout.
+                self.emit(RunEvent::Notice {
+                    level: NoticeLevel::Warning,
+                    text: text.clone(),
+                });
+            }
+            send(step);
+        })
+        .await;
         progress.phases.push((Phase::Loop, started.elapsed()));
         progress.answer.clone_from(&end.answer);
         progress.steps = end.steps;
@@ -412,10 +422,11 @@ fn loop_settings(config: &AgentConfig, limits: &Limits, retry: Backoff) -> LoopS
         max_steps: config.max_steps.unwrap_or(Steps::AtMost(10)),
         allowed_tools: config.allowed_tools.clone(),
         disallowed_tools: config.disallowed_tools.clone(),
-        sampling: Sampling {
+        request: Settings {
             max_tokens: config.max_tokens,
             temperature: config.temperature,
             top_p: config.top_p,
+            ..Settings::default()
         },
         model_timeout: seconds(config.model_timeout_seconds, limits.model_timeout),
         tool_timeout: seconds(config.tool_timeout_seconds, limits.tool_timeout),

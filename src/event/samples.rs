@@ -130,6 +130,7 @@ pub(crate) fn call(id: &str, name: &str, arguments: Value) -> ToolCall {
         arguments: Arguments::Object {
             value: object(arguments),
         },
+        opaque: None,
     }
 }
 
@@ -140,14 +141,13 @@ pub(crate) fn turn(text: &str, calls: Vec<ToolCall>) -> Turn {
     } else {
         StopReason::ToolCalls
     };
-    let mut blocks = vec![Block::Text {
-        text: text.to_owned(),
-    }];
+    let mut blocks = vec![Block::text(text)];
     blocks.extend(calls.into_iter().map(Block::ToolCall));
     Turn {
         model: "claude-sonnet-4-6".to_owned(),
         blocks,
         stop,
+        stop_detail: None,
         usage: Usage {
             input_tokens: 100,
             output_tokens: 10,
@@ -167,6 +167,7 @@ pub(crate) fn steps() -> Vec<Step> {
             raw: "{".to_owned(),
             error: "not valid JSON".to_owned(),
         },
+        opaque: None,
     };
     let mut first = turn(
         "I will look it up.",

@@ -1,6 +1,6 @@
 //! What a request says, before it is in any provider's words.
 
-use crate::message::{Message, Tool};
+use crate::message::{Message, Settings, Tool};
 
 /// A conversation to be continued by a model.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,10 +13,6 @@ pub struct Conversation<'a> {
     pub messages: &'a [Message],
     /// The tools that may be called.
     pub tools: &'a [Tool],
-    /// Output tokens; `None` leaves the provider's default where it has one.
-    pub max_tokens: Option<u32>,
-    /// Temperature; `None` leaves the provider's default.
-    pub temperature: Option<f64>,
-    /// Nucleus sampling; `None` leaves the provider's default.
-    pub top_p: Option<f64>,
+    /// What is asked of the model beside that.
+    pub settings: &'a Settings,
 }

@@ -6,8 +6,11 @@
 pub mod anthropic;
 mod content;
 mod conversation;
+pub mod gemini;
 mod names;
 pub mod openai_chat;
+pub mod openai_responses;
+mod schema;
 mod stream;
 mod structured;
 #[cfg(test)]

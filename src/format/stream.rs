@@ -7,6 +7,8 @@ pub enum Delta {
     Text(String),
     /// Thinking.
     Reasoning(String),
+    /// Something about the request that the user should know, as a lowercase fragment: what could not be sent as it is.
+    Notice(String),
 }
 
 /// A provider's answer is no turn.

@@ -1,11 +1,16 @@
 //! Short ways to write conversations, for this module's tests.
 
+use std::sync::LazyLock;
+
 use serde_json::{Map, Value, json};
 
 use super::Conversation;
 use crate::message::{
-    Arguments, Block, Content, Message, StopReason, Tool, ToolCall, ToolResult, Turn, Usage,
+    Arguments, Block, Content, Message, Settings, StopReason, Tool, ToolCall, ToolResult, Turn,
+    Usage,
 };
+
+static DEFAULTS: LazyLock<Settings> = LazyLock::new(Settings::default);
 
 pub(super) fn tool(name: &str) -> Tool {
     Tool {
@@ -24,16 +29,12 @@ pub(super) fn conversation<'a>(messages: &'a [Message], tools: &'a [Tool]) -> Co
         system: None,
         messages,
         tools,
-        max_tokens: None,
-        temperature: None,
-        top_p: None,
+        settings: &DEFAULTS,
     }
 }
 
 pub(super) fn text(text: &str) -> Block {
-    Block::Text {
-        text: text.to_owned(),
-    }
+    Block::text(text)
 }
 
 pub(super) fn call(id: &str, name: &str, arguments: &str) -> Block {
@@ -41,6 +42,7 @@ pub(super) fn call(id: &str, name: &str, arguments: &str) -> Block {
         id: id.to_owned(),
         name: name.to_owned(),
         arguments: Arguments::parse(arguments),
+        opaque: None,
     })
 }
 
@@ -51,6 +53,7 @@ pub(super) fn assistant(blocks: Vec<Block>) -> Message {
             blocks,
             stop: StopReason::Done,
             usage: Usage::default(),
+            stop_detail: None,
             response_id: None,
         },
     }

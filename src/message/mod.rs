@@ -2,12 +2,16 @@
 //!
 //! Data only. Nothing here knows a provider's JSON (`format` does) or MCP (`mcp` does).
 
+mod citation;
 mod content;
+mod settings;
 mod tool;
 mod turn;
 mod usage;
 
+pub use citation::Citation;
 pub use content::{Content, Message, Role};
+pub use settings::{Effort, HostedTool, Settings, Thinking, ToolChoice};
 pub use tool::{Arguments, Tool, ToolCall, ToolResult};
 pub use turn::{Block, StopReason, Turn};
 pub use usage::Usage;

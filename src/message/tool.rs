@@ -91,6 +91,10 @@ pub struct ToolCall {
     pub name: String,
     /// Its arguments.
     pub arguments: Arguments,
+    /// What the same provider wants back beside the call with the next request (a thought signature, the kind of a native call), in its own
+    /// form.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub opaque: Option<Value>,
 }
 
 /// What a tool answered.

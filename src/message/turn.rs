@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ToolCall, Usage};
+use super::{Citation, ToolCall, Usage};
 
 /// A piece of a model's turn, in the order in which it was produced.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,6 +13,12 @@ pub enum Block {
     Text {
         /// The text.
         text: String,
+        /// What it rests on, where the provider says so.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        citations: Vec<Citation>,
+        /// What the same provider wants back beside the text with the next request (a signature, an item's id), in its own form.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        opaque: Option<Value>,
     },
     /// Thinking. `opaque` is what the provider wants back with the next request (a signature, an encrypted item).
     Reasoning {
@@ -31,6 +37,17 @@ pub enum Block {
     },
 }
 
+impl Block {
+    /// A block of text with nothing beside it.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text {
+            text: text.into(),
+            citations: Vec::new(),
+            opaque: None,
+        }
+    }
+}
+
 /// Why a model stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,6 +62,8 @@ pub enum StopReason {
     Refusal,
     /// The provider paused a long turn; sending the conversation again continues it.
     Paused,
+    /// It wrote a call of a tool that the provider could not read. Nothing was called; it is told.
+    MalformedCall,
     /// Anything else, in the provider's words.
     Other(String),
 }
@@ -58,6 +77,9 @@ pub struct Turn {
     pub blocks: Vec<Block>,
     /// Why it stopped.
     pub stop: StopReason,
+    /// What the provider says about that: the category and explanation of a refusal, the reason of a block. Never an answer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stop_detail: Option<String>,
     /// What it cost.
     pub usage: Usage,
     /// The provider's id of the answer, for its support and for chaining.
@@ -71,10 +93,18 @@ impl Turn {
         self.blocks
             .iter()
             .filter_map(|block| match block {
-                Block::Text { text } => Some(text.as_str()),
+                Block::Text { text, .. } => Some(text.as_str()),
                 Block::Reasoning { .. } | Block::ToolCall(_) | Block::Opaque { .. } => None,
             })
             .collect()
+    }
+
+    /// Every citation, in order.
+    pub fn citations(&self) -> impl Iterator<Item = &Citation> {
+        self.blocks.iter().flat_map(|block| match block {
+            Block::Text { citations, .. } => citations.as_slice(),
+            Block::Reasoning { .. } | Block::ToolCall(_) | Block::Opaque { .. } => &[],
+        })
     }
 
     /// The visible thinking, joined by newlines.

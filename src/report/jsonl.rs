@@ -210,6 +210,9 @@ enum StepLine<'a> {
         output_tokens: u64,
         duration_s: f64,
     },
+    Notice {
+        text: &'a str,
+    },
     Log {
         level: &'a str,
         text: &'a str,
@@ -446,6 +449,7 @@ fn step_line(step: &Step) -> Option<StepLine<'_>> {
             output_tokens: usage.output_tokens,
             duration_s: seconds(*duration),
         },
+        Step::Notice { text } => StepLine::Notice { text },
         Step::Log { level, text } => StepLine::Log { level, text },
     })
 }
@@ -480,6 +484,7 @@ fn stop(stop: &StopReason) -> &str {
         StopReason::Length => "length",
         StopReason::Refusal => "refusal",
         StopReason::Paused => "paused",
+        StopReason::MalformedCall => "malformed_call",
         StopReason::Other(word) => word,
     }
 }

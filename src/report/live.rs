@@ -185,6 +185,7 @@ fn follow(row: &mut Row, step: &Step) -> bool {
         | Step::ToolFinished { .. }
         | Step::User { .. }
         | Step::Judge { .. }
+        | Step::Notice { .. }
         | Step::Log { .. } => return false,
     }
     true

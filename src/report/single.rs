@@ -150,6 +150,8 @@ impl Single {
                 words::count(usage.total()),
                 words::duration(*duration)
             )),
+            // It is shown as a notice of the job.
+            Step::Notice { .. } => {}
             Step::Log { level, text } => {
                 let is_trouble = !matches!(level.as_str(), "debug" | "info" | "notice");
                 if is_trouble || self.is_verbose() {

@@ -333,7 +333,7 @@ fn tools_that_are_not_allowed_are_never_offered() {
         names
     };
     let all = ["charge_card", "list_cards", "list_charges", "refund_charge"];
-    for model in ["claude-x", "gpt-4.1"] {
+    for model in ["claude-x", "openai-chat/gpt-4.1"] {
         assert_eq!(offered("", model), all);
         assert_eq!(
             offered("--allowed-tools charge_card,list_*", model),
@@ -622,7 +622,7 @@ fn answered(request: &Value) -> Vec<(Value, String)> {
 #[test]
 fn each_result_answers_its_own_call() {
     let companies = ["HUD", "OpenAI", "Anthropic", "NVIDIA"];
-    for model in ["claude-x", "gpt-4.1"] {
+    for model in ["claude-x", "openai-chat/gpt-4.1"] {
         let many = companies.iter().fold(turn(), |turn, company| {
             turn.call("lookup_ceo", json!({"company": company}))
         });

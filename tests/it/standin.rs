@@ -35,6 +35,8 @@ fn sdk(api: Api, cases: Vec<(&str, Script)>) -> Option<Vec<(Value, Provider)>> {
     let client = match api {
         Api::Messages => include_str!("sdk/anthropic_client.py"),
         Api::Chat => include_str!("sdk/openai_client.py"),
+        Api::Responses => include_str!("sdk/responses_client.py"),
+        Api::Gemini => include_str!("sdk/gemini_client.py"),
     };
     let mut args = vec!["client.py".to_owned(), PROMPT.to_owned()];
     let mut servers = Vec::new();
@@ -78,6 +80,39 @@ fn anthropic_sdk_solves_trivia() {
                 "usage": [120, 30, 0, 0],
             },
             {"blocks": [["text", "JR"]], "stop": "end_turn", "usage": [170, 5, 0, 0]},
+        ]),
+    );
+}
+
+#[test]
+fn openai_sdk_solves_trivia_over_responses() {
+    understands(
+        Api::Responses,
+        Script::trivia,
+        &json!([
+            {
+                "items": [["text", "Let me look that up.", []], ["function_call", "lookup_ceo", "{\"company\":\"HUD\"}"]],
+                "status": "completed",
+                "usage": [120, 30, 0, 0],
+            },
+            {"items": [["text", "JR", []]], "status": "completed", "usage": [170, 5, 0, 0]},
+        ]),
+    );
+}
+
+#[test]
+fn google_sdk_solves_trivia() {
+    understands(
+        Api::Gemini,
+        Script::trivia,
+        &json!([
+            {
+                "parts": [["text", "Let me look that up.", false], ["call", "lookup_ceo", {"company": "HUD"}, true]],
+                "stop": "STOP",
+                "sources": [],
+                "usage": [120, 30, 0, 0],
+            },
+            {"parts": [["text", "JR", false]], "stop": "STOP", "sources": [], "usage": [170, 5, 0, 0]},
         ]),
     );
 }
@@ -156,6 +191,76 @@ fn anthropic_sdk_understands_everything_a_turn_can_hold() {
             json!([{"blocks": [["text", "…"]], "stop": reason, "usage": [10, 5, 0, 0]}])
         );
     }
+}
+
+#[test]
+fn openai_sdk_understands_everything_that_responses_can_hold() {
+    let arguments = r#"{"company":"HUD","nested":{"list":[1,2.5,null],"text":"a\"b\\c\n"}}"#;
+    understands(
+        Api::Responses,
+        || {
+            Script::turns([
+                rich(),
+                turn()
+                    .cited("Halb fert", "https://page", "Page")
+                    .stop(Stop::MaxTokens),
+            ])
+        },
+        &json!([
+            {
+                "items": [
+                    ["reasoning", "Zwei Fragen: größte zuerst 🦀.", true],
+                    ["text", "Ich sehe nach… 🦀🦀", []],
+                    ["function_call", "lookup_ceo", arguments],
+                    ["function_call", "lookup_ceo", "{}"],
+                ],
+                "status": "completed",
+                "usage": [127, 50, 100, 12],
+            },
+            {"items": [["text", "Halb fert", [["url_citation", "https://page"]]]], "status": "max_output_tokens", "usage": [10, 5, 0, 0]},
+        ]),
+    );
+    let refuses = vec![(
+        "stream",
+        Script::turns([turn().text("No.").stop(Stop::Refusal)]),
+    )];
+    for (turns, _) in sdk(Api::Responses, refuses).into_iter().flatten() {
+        assert_eq!(turns[0]["items"], json!([["refusal", "No."]]));
+    }
+}
+
+#[test]
+fn google_sdk_understands_everything_a_turn_can_hold() {
+    understands(
+        Api::Gemini,
+        || {
+            Script::turns([
+                rich(),
+                turn()
+                    .cited("Halb fert", "https://page", "Page")
+                    .stop(Stop::MaxTokens),
+            ])
+        },
+        &json!([
+            {
+                "parts": [
+                    ["thought", "Zwei Fragen: größte zuerst 🦀.", false],
+                    ["text", "Ich sehe nach… 🦀🦀", false],
+                    ["call", "lookup_ceo", {"company": "HUD", "nested": {"list": [1, 2.5, null], "text": "a\"b\\c\n"}}, true],
+                    ["call", "lookup_ceo", {}, false],
+                ],
+                "stop": "STOP",
+                "sources": [],
+                "usage": [127, 38, 100, 12],
+            },
+            {
+                "parts": [["text", "Halb fert", false]],
+                "stop": "MAX_TOKENS",
+                "sources": ["https://page"],
+                "usage": [10, 5, 0, 0],
+            },
+        ]),
+    );
 }
 
 #[test]

@@ -10,11 +10,11 @@ use crate::util::suggest::did_you_mean;
 pub enum AgentType {
     /// Anthropic Messages.
     Claude,
-    /// `OpenAI`; Chat Completions in this version.
+    /// `OpenAI` Responses.
     OpenAi,
     /// `OpenAI`'s computer use; not in this version.
     Operator,
-    /// Google's models; not in this version.
+    /// Google's models.
     Gemini,
     /// Google's computer use; not in this version.
     GeminiCua,

@@ -63,6 +63,7 @@ impl Model for Anthropic {
             on_delta,
         )
         .await
+        .map_err(ModelError::from)
     }
 }
 
@@ -73,8 +74,6 @@ pub(super) fn conversation<'a>(model: &'a str, request: &'a Request) -> Conversa
         system: request.system.as_deref(),
         messages: &request.messages,
         tools: &request.tools,
-        max_tokens: request.sampling.max_tokens,
-        temperature: request.sampling.temperature,
-        top_p: request.sampling.top_p,
+        settings: &request.settings,
     }
 }

@@ -74,6 +74,18 @@ impl Endpoint {
             .fold(text.to_owned(), |text, secret| secret.redact(&text))
     }
 
+    /// As [`Self::headers`], for Google, which has a header of its own for keys.
+    pub(super) fn google_headers(&self, trace_id: Option<&str>) -> crate::http::Headers {
+        let mut headers = self.headers(trace_id);
+        if !self.is_gateway
+            && let Some(key) = &self.key
+        {
+            headers.retain(|(name, _)| name != "authorization");
+            headers.push(("x-goog-api-key".to_owned(), key.expose().to_owned()));
+        }
+        headers
+    }
+
     /// The headers that every request carries.
     pub(super) fn headers(&self, trace_id: Option<&str>) -> crate::http::Headers {
         let mut headers = Vec::new();

@@ -1,5 +1,7 @@
 //! What a caller should do about a provider's failure: from its status and from its own words.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::Endpoint;
@@ -33,6 +35,29 @@ const WORDS: &[(&str, ModelErrorKind)] = &[
     ("timeout_error", ModelErrorKind::Server),
     ("server_error", ModelErrorKind::Server),
     ("internal_server_error", ModelErrorKind::Server),
+    ("invalid_prompt", ModelErrorKind::Request),
+    ("data_residency_mismatch", ModelErrorKind::Request),
+    ("invalid_image", ModelErrorKind::Request),
+    ("invalid_image_format", ModelErrorKind::Request),
+    ("invalid_base64_image", ModelErrorKind::Request),
+    ("invalid_image_url", ModelErrorKind::Request),
+    ("image_too_large", ModelErrorKind::Request),
+    ("image_too_small", ModelErrorKind::Request),
+    ("image_parse_error", ModelErrorKind::Request),
+    ("image_file_too_large", ModelErrorKind::Request),
+    ("unsupported_image_media_type", ModelErrorKind::Request),
+    ("empty_image_file", ModelErrorKind::Request),
+    ("API_KEY_INVALID", ModelErrorKind::Authentication),
+    ("UNAUTHENTICATED", ModelErrorKind::Authentication),
+    ("PERMISSION_DENIED", ModelErrorKind::Authentication),
+    ("RESOURCE_EXHAUSTED", ModelErrorKind::RateLimit),
+    ("UNAVAILABLE", ModelErrorKind::RateLimit),
+    ("INTERNAL", ModelErrorKind::Server),
+    ("DEADLINE_EXCEEDED", ModelErrorKind::Server),
+    ("MALFORMED_RESPONSE", ModelErrorKind::Server),
+    ("MISSING_THOUGHT_SIGNATURE", ModelErrorKind::Request),
+    ("INVALID_ARGUMENT", ModelErrorKind::Request),
+    ("NOT_FOUND", ModelErrorKind::Request),
     ("not_found_error", ModelErrorKind::Request),
     ("model_not_found", ModelErrorKind::Request),
 ];
@@ -48,6 +73,10 @@ const PHRASES: &[(&str, ModelErrorKind)] = &[
         ModelErrorKind::ContextLength,
     ),
     ("maximum prompt length", ModelErrorKind::ContextLength),
+    (
+        "exceeds the maximum number of tokens",
+        ModelErrorKind::ContextLength,
+    ),
     ("credit balance is too low", ModelErrorKind::Credits),
 ];
 
@@ -80,7 +109,7 @@ pub(super) fn from_http(endpoint: &Endpoint, error: &HttpError) -> ModelError {
         | HttpErrorKind::Status(_) => hint(endpoint, kind, error.status()),
     };
     ModelError {
-        retry_after: error.retry_after,
+        retry_after: error.retry_after.or(said.retry_after),
         ..finished(endpoint, kind, &message, hint)
     }
 }
@@ -94,6 +123,7 @@ pub(super) fn from_format(endpoint: &Endpoint, url: &str, error: &FormatError) -
                 word: code.clone(),
                 codes: code.iter().cloned().collect(),
                 message: Some(message.clone()),
+                retry_after: None,
             };
             said.kind(None)
         }
@@ -155,6 +185,8 @@ struct Said {
     /// Every word for it.
     codes: Vec<String>,
     message: Option<String>,
+    /// How long the provider asks to wait, in its body.
+    retry_after: Option<Duration>,
 }
 
 impl Said {
@@ -168,6 +200,9 @@ impl Said {
         let body = body.get(0).unwrap_or(&body);
         let error = body.get("error").unwrap_or(body);
         let text = |value: &Value| value.as_str().map(str::to_owned);
+        // Google's details are a list, in which one says why and another how long to wait.
+        let details = error["details"].as_array().into_iter().flatten();
+        let reasons = details.clone().filter_map(|detail| text(&detail["reason"]));
         let codes: Vec<String> = [
             &error["details"]["error_code"],
             &error["code"],
@@ -175,7 +210,13 @@ impl Said {
         ]
         .into_iter()
         .filter_map(text)
+        .chain(reasons)
+        .chain(text(&error["status"]))
         .collect();
+        let retry_after = details
+            .filter_map(|detail| detail["retryDelay"].as_str()?.strip_suffix('s'))
+            .filter_map(|seconds| Duration::try_from_secs_f64(seconds.parse().ok()?).ok())
+            .max();
         let detail = &body["detail"];
         let message = text(error)
             .or_else(|| text(&error["message"]))
@@ -185,6 +226,7 @@ impl Said {
             word: codes.first().cloned(),
             codes,
             message,
+            retry_after,
         }
     }
 

@@ -55,5 +55,6 @@ impl Model for OpenAiChat {
             on_delta,
         )
         .await
+        .map_err(ModelError::from)
     }
 }

@@ -70,18 +70,20 @@ impl Model for Player {
                 arguments: Arguments::Object {
                     value: call.arguments.clone(),
                 },
+                opaque: None,
             };
             (Block::ToolCall(call), StopReason::ToolCalls)
         } else {
             let text = self.solution.answer.clone().unwrap_or_default();
             on_delta(Delta::Text(text.clone()));
-            (Block::Text { text }, StopReason::Done)
+            (Block::text(text), StopReason::Done)
         };
         Ok(Turn {
             model: NAME.to_owned(),
             blocks: vec![block],
             stop,
             usage: Usage::default(),
+            stop_detail: None,
             response_id: None,
         })
     }

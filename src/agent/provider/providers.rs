@@ -16,6 +16,8 @@ pub const VARIABLES: &[&str] = &[
     "ANTHROPIC_BASE_URL",
     "OPENAI_API_KEY",
     "OPENAI_BASE_URL",
+    "GEMINI_API_KEY",
+    "GEMINI_BASE_URL",
     "XAI_API_KEY",
     "OPENROUTER_API_KEY",
     "OLLAMA_API_KEY",
@@ -30,6 +32,10 @@ pub(super) const DEFAULT_GATEWAY: &str = "https://inference.hud.ai";
 pub(super) enum Wire {
     /// Anthropic Messages.
     Messages,
+    /// Google's generateContent.
+    Gemini,
+    /// `OpenAI` Responses.
+    Responses,
     /// Chat Completions.
     Chat,
 }
@@ -66,14 +72,32 @@ pub(super) const ANTHROPIC: Provider = Provider {
 };
 
 pub(super) const OPENAI: Provider = Provider {
-    prefixes: &["openai", "openai-chat"],
-    wires: &[Wire::Chat],
+    prefixes: &["openai"],
+    wires: &[Wire::Responses, Wire::Chat],
     base_url: "https://api.openai.com/v1",
     base_variable: Some("OPENAI_BASE_URL"),
     key_variable: "OPENAI_API_KEY",
     needs_key: true,
     on_gateway: true,
     max_tokens_on_gateway: MaxTokensField::MaxCompletionTokens,
+};
+
+/// `OpenAI` by its older protocol.
+pub(super) const OPENAI_CHAT: Provider = Provider {
+    prefixes: &["openai-chat"],
+    wires: &[Wire::Chat, Wire::Responses],
+    ..OPENAI
+};
+
+pub(super) const GOOGLE: Provider = Provider {
+    prefixes: &["google", "gemini"],
+    wires: &[Wire::Gemini, Wire::Chat],
+    base_url: "https://generativelanguage.googleapis.com",
+    base_variable: Some("GEMINI_BASE_URL"),
+    key_variable: "GEMINI_API_KEY",
+    needs_key: true,
+    on_gateway: true,
+    max_tokens_on_gateway: MaxTokensField::MaxTokens,
 };
 
 pub(super) const XAI: Provider = Provider {
@@ -89,7 +113,7 @@ pub(super) const XAI: Provider = Provider {
 
 pub(super) const OPENROUTER: Provider = Provider {
     prefixes: &["openrouter"],
-    wires: &[Wire::Chat, Wire::Messages],
+    wires: &[Wire::Chat, Wire::Messages, Wire::Responses],
     base_url: "https://openrouter.ai/api/v1",
     base_variable: None,
     key_variable: "OPENROUTER_API_KEY",
@@ -100,7 +124,7 @@ pub(super) const OPENROUTER: Provider = Provider {
 
 pub(super) const OLLAMA: Provider = Provider {
     prefixes: &["ollama"],
-    wires: &[Wire::Chat, Wire::Messages],
+    wires: &[Wire::Chat, Wire::Messages, Wire::Responses],
     base_url: "http://localhost:11434/v1",
     base_variable: None,
     key_variable: "OLLAMA_API_KEY",
@@ -111,7 +135,7 @@ pub(super) const OLLAMA: Provider = Provider {
 
 pub(super) const VLLM: Provider = Provider {
     prefixes: &["vllm"],
-    wires: &[Wire::Chat, Wire::Messages],
+    wires: &[Wire::Chat, Wire::Messages, Wire::Responses],
     base_url: "http://localhost:8000/v1",
     base_variable: None,
     key_variable: "VLLM_API_KEY",
@@ -123,7 +147,7 @@ pub(super) const VLLM: Provider = Provider {
 /// Any server that the user gives the URL of, and any model that only the gateway knows. As the official SDK does, it is sent `OpenAI`'s key.
 pub(super) const ANY: Provider = Provider {
     prefixes: &[],
-    wires: &[Wire::Chat, Wire::Messages],
+    wires: &[Wire::Chat, Wire::Messages, Wire::Responses],
     base_url: "",
     base_variable: None,
     key_variable: "OPENAI_API_KEY",
@@ -133,14 +157,22 @@ pub(super) const ANY: Provider = Provider {
 };
 
 /// Every provider that a prefix names.
-pub(super) const PROVIDERS: &[&Provider] =
-    &[&ANTHROPIC, &OPENAI, &XAI, &OPENROUTER, &OLLAMA, &VLLM];
+pub(super) const PROVIDERS: &[&Provider] = &[
+    &ANTHROPIC,
+    &OPENAI,
+    &OPENAI_CHAT,
+    &GOOGLE,
+    &XAI,
+    &OPENROUTER,
+    &OLLAMA,
+    &VLLM,
+];
 
 /// The prefix that sends any model's name to the gateway.
 pub(super) const GATEWAY_PREFIX: &str = "gateway";
 
 /// Prefixes and patterns of models that a later version will speak to.
-pub(super) const NOT_YET: &[&str] = &["google/*", "gemini-*", "computer-use-*"];
+pub(super) const NOT_YET: &[&str] = &["computer-use-*"];
 
 /// Names without a prefix. `?` is a digit here: `o1`, `o3-mini`.
 pub(super) const PATTERNS: &[(&str, &Provider)] = &[
@@ -150,6 +182,7 @@ pub(super) const PATTERNS: &[(&str, &Provider)] = &[
     ("codex-*", &OPENAI),
     ("o?", &OPENAI),
     ("o?-*", &OPENAI),
+    ("gemini-*", &GOOGLE),
     ("grok-*", &XAI),
 ];
 

@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::providers::{
-    ANTHROPIC, ANY, DEFAULT_GATEWAY, GATEWAY_KEY, GATEWAY_PREFIX, GATEWAY_URL, NOT_YET, OPENAI,
-    PATTERNS, PROVIDERS, Provider, Wire, matches, max_tokens_field,
+    ANTHROPIC, ANY, DEFAULT_GATEWAY, GATEWAY_KEY, GATEWAY_PREFIX, GATEWAY_URL, GOOGLE, NOT_YET,
+    OPENAI, PATTERNS, PROVIDERS, Provider, Wire, matches, max_tokens_field,
 };
 use super::{
-    AgentType, Anthropic, Endpoint, OpenAiChat, Oracle, Scripts, Secret, oracle, scripted,
+    AgentType, Anthropic, Endpoint, Gemini, OpenAiChat, OpenAiResponses, Oracle, Scripts, Secret,
+    oracle, scripted,
 };
+use crate::agent::models::ModelTable;
 use crate::agent::{Model, ModelError, ModelErrorKind, ModelSource};
 use crate::http;
 
@@ -37,11 +39,12 @@ pub struct Resolved {
     pub agent_type: AgentType,
 }
 
-/// Finds the model, its endpoint and its key. `variables` answers for environment variables and for the files that hold keys. Nothing is sent
-/// anywhere; a script is read.
+/// Finds the model, its endpoint and its key. `variables` answers for environment variables and for the files that hold keys, `models` says
+/// what is known of models. Nothing is sent anywhere; a script is read.
 pub fn resolve(
     choice: &ModelChoice,
     variables: &dyn Fn(&str) -> Option<String>,
+    models: &ModelTable,
 ) -> Result<Resolved, ModelError> {
     if let Some(resolved) = without_provider(choice)? {
         return Ok(resolved);
@@ -56,6 +59,12 @@ pub fn resolve(
     })?;
     let model: Arc<dyn Model> = match target.wire {
         Wire::Messages => Arc::new(Anthropic::new(&target.name, endpoint)),
+        Wire::Gemini => Arc::new(Gemini::new(&target.name, endpoint)),
+        Wire::Responses => {
+            // A model that nothing is known of may think: its thoughts are asked for in a form that can be sent back.
+            let reasons = models.facts(&target.name).thinks.unwrap_or(true);
+            Arc::new(OpenAiResponses::new(&target.name, endpoint, reasons))
+        }
         Wire::Chat => {
             let field = if via_gateway {
                 target.provider.max_tokens_on_gateway
@@ -67,7 +76,8 @@ pub fn resolve(
     };
     let by_wire = match target.wire {
         Wire::Messages => AgentType::Claude,
-        Wire::Chat if *target.provider == OPENAI => AgentType::OpenAi,
+        Wire::Gemini => AgentType::Gemini,
+        Wire::Responses => AgentType::OpenAi,
         Wire::Chat => AgentType::OpenAiCompatible,
     };
     Ok(Resolved {
@@ -146,8 +156,10 @@ impl Target {
         }
         let wire = match choice.agent {
             Some(AgentType::Claude) => Some(Wire::Messages),
-            Some(AgentType::OpenAi | AgentType::OpenAiCompatible) => Some(Wire::Chat),
-            Some(agent @ (AgentType::Operator | AgentType::Gemini | AgentType::GeminiCua)) => {
+            Some(AgentType::OpenAi) => Some(Wire::Responses),
+            Some(AgentType::OpenAiCompatible) => Some(Wire::Chat),
+            Some(AgentType::Gemini) => Some(Wire::Gemini),
+            Some(agent @ (AgentType::Operator | AgentType::GeminiCua)) => {
                 return Err(not_yet(&format!("the agent `{agent}`")));
             }
             Some(AgentType::Oracle | AgentType::Scripted) | None => None,
@@ -179,11 +191,17 @@ impl Target {
             None => match choice.agent {
                 Some(AgentType::Claude) => (&ANTHROPIC, name),
                 Some(AgentType::OpenAi) => (&OPENAI, name),
+                Some(AgentType::Gemini) => (&GOOGLE, name),
                 _ if elsewhere => (&ANY, name),
                 _ => return Err(unknown(&format!("unknown model '{given}'"))),
             },
         };
-        let usual = *provider.wires.first().unwrap_or(&Wire::Chat);
+        // A name alone does not tell that a server of the user's own speaks what only `OpenAI` and few others do.
+        let usual = match provider.wires.first() {
+            Some(Wire::Responses) if by_prefix.is_none() && choice.base_url.is_some() => Wire::Chat,
+            Some(wire) => *wire,
+            None => Wire::Chat,
+        };
         let wire = wire.unwrap_or(usual);
         if !elsewhere && !provider.wires.contains(&wire) {
             let agent = choice.agent.map(AgentType::as_str).unwrap_or_default();
@@ -277,6 +295,8 @@ fn endpoint(
         // Anthropic's Chat Completions are a folder deeper than its Messages.
         match (target.wire, provider.wires.first()) {
             (Wire::Chat, Some(Wire::Messages)) => format!("{usual}/v1"),
+            // So are Google's.
+            (Wire::Chat, Some(Wire::Gemini)) => format!("{usual}/v1beta/openai"),
             _ => usual.to_owned(),
         }
     });

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::resolve::has_provider;
 use super::{AgentType, ModelChoice, resolve};
+use crate::agent::models::ModelTable;
 use crate::agent::{Model, ModelError, ModelErrorKind, ModelResolver, ModelSource};
 
 /// Answers for environment variables and for the files that hold keys.
@@ -14,17 +15,19 @@ pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 pub struct MultiResolver {
     variables: Variables,
     gateway: bool,
+    models: Arc<ModelTable>,
     /// Where models answer that no provider is known for, and whether they speak Anthropic Messages.
     elsewhere: Option<(String, bool)>,
     found: Mutex<HashMap<String, Arc<dyn Model>>>,
 }
 
 impl MultiResolver {
-    /// With keys from `variables`; `gateway` is `--gateway`.
-    pub fn new(variables: Variables, gateway: bool) -> Self {
+    /// With keys from `variables`; `gateway` is `--gateway`, and `models` says what is known of models.
+    pub fn new(variables: Variables, gateway: bool, models: Arc<ModelTable>) -> Self {
         Self {
             variables,
             gateway,
+            models,
             elsewhere: None,
             found: Mutex::default(),
         }
@@ -53,7 +56,7 @@ impl ModelResolver for MultiResolver {
             base_url: elsewhere.map(|(base_url, _)| base_url.clone()),
             gateway: self.gateway,
         };
-        match resolve(&choice, &*self.variables)?.model {
+        match resolve(&choice, &*self.variables, &self.models)?.model {
             ModelSource::Shared(model) => {
                 found.insert(name.to_owned(), Arc::clone(&model));
                 Ok(model)
@@ -75,7 +78,8 @@ mod tests {
     fn a_model_is_made_once_and_a_player_of_tasks_is_none() {
         let variables: Variables =
             Arc::new(|name| (name == "ANTHROPIC_API_KEY").then(|| "k".to_owned()));
-        let resolver = MultiResolver::new(variables, false);
+        let resolver =
+            MultiResolver::new(variables, false, Arc::new(ModelTable::embedded().clone()));
         let first = resolver.resolve("claude-haiku-4-5").unwrap();
         let second = resolver.resolve("claude-haiku-4-5").unwrap();
         assert!(Arc::ptr_eq(&first, &second));

@@ -352,7 +352,7 @@ impl Model for Player {
         }
         if let Some(text) = spec.text {
             on_delta(Delta::Text(text.clone()));
-            blocks.push(Block::Text { text });
+            blocks.push(Block::text(text));
         }
         let calls_tools = !spec.tool_calls.is_empty();
         for (index, call) in spec.tool_calls.into_iter().enumerate() {
@@ -360,6 +360,7 @@ impl Model for Player {
                 id: format!("call_{}", first_call + index),
                 name: call.name,
                 arguments: arguments(call.arguments),
+                opaque: None,
             }));
         }
         Ok(Turn {
@@ -374,6 +375,7 @@ impl Model for Player {
                 Some(StopSpec::Paused) => StopReason::Paused,
             },
             usage: spec.usage.into(),
+            stop_detail: None,
             response_id: None,
         })
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Endpoint, errors};
 use crate::agent::{Delta, ModelError};
-use crate::format::{FormatError, anthropic, openai_chat};
+use crate::format::{FormatError, anthropic, gemini, openai_chat, openai_responses};
 use crate::http::{self, Events, Headers, Streamed};
 use crate::message::Turn;
 
@@ -48,6 +48,45 @@ impl Assembly for openai_chat::Assembler {
     }
 }
 
+impl Assembly for openai_responses::Assembler {
+    fn push(&mut self, data: &str) -> Result<Vec<Delta>, FormatError> {
+        self.push(data)
+    }
+    fn is_done(&self) -> bool {
+        self.is_done()
+    }
+    fn finish(self) -> Result<Turn, FormatError> {
+        self.finish()
+    }
+}
+
+impl Assembly for gemini::Assembler {
+    fn push(&mut self, data: &str) -> Result<Vec<Delta>, FormatError> {
+        self.push(data)
+    }
+    fn is_done(&self) -> bool {
+        self.is_done()
+    }
+    fn finish(self) -> Result<Turn, FormatError> {
+        self.finish()
+    }
+}
+
+/// A call that failed, with the provider's own words for whoever knows what to make of them.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// What failed and what to do.
+    pub(super) error: ModelError,
+    /// Status and body of an answer that is a refusal.
+    pub(super) refusal: Option<(u16, String)>,
+}
+
+impl From<Failed> for ModelError {
+    fn from(failed: Failed) -> Self {
+        failed.error
+    }
+}
+
 /// Posts `body` and puts the answer together. A server that does not stream is fine: `whole` reads its answer.
 pub(super) async fn call<A: Assembly>(
     endpoint: &Endpoint,
@@ -57,15 +96,24 @@ pub(super) async fn call<A: Assembly>(
     assembler: A,
     whole: impl FnOnce(&Value) -> Result<Turn, FormatError>,
     on_delta: &mut (dyn FnMut(Delta) + Send),
-) -> Result<Turn, ModelError> {
+) -> Result<Turn, Failed> {
+    let quiet = |error| Failed {
+        error,
+        refusal: None,
+    };
     let streamed = http::post_sse(url, headers, body)
         .await
-        .map_err(|error| errors::from_http(endpoint, &error))?;
+        .map_err(|error| Failed {
+            refusal: error.status().map(|status| (status, error.detail.clone())),
+            error: errors::from_http(endpoint, &error),
+        })?;
     match streamed {
-        Streamed::Events(events) => read(endpoint, url, events, assembler, on_delta).await,
+        Streamed::Events(events) => read(endpoint, url, events, assembler, on_delta)
+            .await
+            .map_err(quiet),
         Streamed::Whole(answer) => {
-            let turn =
-                whole(&answer).map_err(|error| errors::from_format(endpoint, url, &error))?;
+            let turn = whole(&answer)
+                .map_err(|error| quiet(errors::from_format(endpoint, url, &error)))?;
             on_delta(Delta::Text(turn.text()));
             Ok(turn)
         }

@@ -123,7 +123,7 @@ async fn anthropic_takes_either_base_url_and_an_older_version_for_sampling() {
     let server = Server::start(vec![stream(ANTHROPIC)]).await;
     let model = Anthropic::new("m", endpoint(format!("{}/v1/", server.url())));
     let mut request = full_request();
-    request.sampling.temperature = Some(0.0);
+    request.settings.temperature = Some(0.0);
     model.respond(&request, &mut |_| {}).await.unwrap();
     let sent = &server.requests()[0];
     assert_eq!(sent.line, "POST /v1/messages HTTP/1.1");

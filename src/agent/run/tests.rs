@@ -212,12 +212,7 @@ async fn a_call_that_cannot_be_run_is_explained_to_the_model() {
 #[tokio::test(start_paused = true)]
 async fn steps_end_the_loop_after_the_last_calls_and_the_last_text_stays() {
     let mut last = call_turn(&[call("b", "ok")]);
-    last.blocks.insert(
-        0,
-        Block::Text {
-            text: "so far".to_owned(),
-        },
-    );
+    last.blocks.insert(0, Block::text("so far"));
     let mut case = case(vec![last, call_turn(&[call("c", "ok")])]);
     case.settings.max_steps = Steps::AtMost(2);
     case.check(
@@ -349,19 +344,14 @@ async fn ways_to_stop() {
         (StopReason::Other("stop_sequence".to_owned()), "x"),
     ] {
         let text = text.to_owned();
-        let blocks = vec![Block::Text { text: text.clone() }];
+        let blocks = vec![Block::text(text.clone())];
         let (end, _) = case(vec![turn(blocks, stop)]).run().await;
         assert_eq!((end.answer, end.steps), (Some(text), 1));
     }
     // A paused turn goes on; calls are run whatever the reason says.
     let mut calls = call_turn(&[call("a", "ok")]);
     calls.stop = StopReason::Done;
-    let paused = turn(
-        vec![Block::Text {
-            text: "searching".to_owned(),
-        }],
-        StopReason::Paused,
-    );
+    let paused = turn(vec![Block::text("searching")], StopReason::Paused);
     case(vec![paused, calls, text_turn("x")])
         .check(
             "user \"go\"\nmodel \"searching\" [\"ok\"]\ntool a \"fine\"\nmodel \"x\" []\n\
@@ -446,12 +436,12 @@ async fn auto_respond_that_fails_leaves_the_answer() {
 async fn the_request_is_the_whole_conversation() {
     let mut case = case(vec![call_turn(&[call("a", "ok")]), text_turn("x")]);
     case.settings.allowed_tools = Some(vec!["o?".to_owned()]);
-    case.settings.sampling.temperature = Some(0.5);
+    case.settings.request.temperature = Some(0.5);
     let (end, _) = case.run().await;
     let requests = case.model.requests.lock().unwrap();
     let tools: Vec<_> = requests[1].tools.iter().map(|tool| &tool.name).collect();
     assert_eq!(tools, ["ok"]);
-    assert_eq!(requests[1].sampling.temperature, Some(0.5));
+    assert_eq!(requests[1].settings.temperature, Some(0.5));
     assert_eq!(requests[1].messages, end.transcript[..3]);
 }
 

@@ -111,6 +111,7 @@ pub(super) async fn run(client: &Client, call: &Call) -> Result<Found, Outcome> 
         arguments: Arguments::Object {
             value: call.arguments.clone(),
         },
+        opaque: None,
     };
     let result = client
         .call_tool(&request, None)

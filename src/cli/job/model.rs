@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::agent::models::ModelTable;
 use crate::agent::provider::{self, AgentType, ModelChoice, MultiResolver, Resolved};
 use crate::agent::{LoopSettings, ModelResolver};
 use crate::cli::failure::{Failure, OrUsage};
@@ -22,6 +23,7 @@ const KEYS_IN_SECTIONS: [&str; 3] = [
 pub(in crate::cli) struct Keys {
     variables: Variables,
     sections: BTreeMap<&'static str, String>,
+    models: Arc<ModelTable>,
 }
 
 impl Keys {
@@ -39,7 +41,14 @@ impl Keys {
         Self {
             variables: variables.clone(),
             sections,
+            models: Arc::new(ModelTable::embedded().clone()),
         }
+    }
+
+    /// With what the user's own files say of models.
+    #[must_use]
+    pub(in crate::cli) fn with_models(self, models: Arc<ModelTable>) -> Self {
+        Self { models, ..self }
     }
 
     fn get(&self, name: &str) -> Option<String> {
@@ -98,7 +107,7 @@ pub(in crate::cli) fn agent_type(settings: &EvalSettings, keys: &Keys) -> Option
         let is_key = KEYS_IN_SECTIONS.contains(&name) || name == env_vars::HUD_API_KEY;
         keys.get(name).or_else(|| is_key.then(|| "any".to_owned()))
     };
-    match provider::resolve(&choice, &lookup) {
+    match provider::resolve(&choice, &lookup, &keys.models) {
         Ok(resolved) => Some(resolved.agent_type),
         Err(_) => settings.agent_type(),
     }
@@ -128,7 +137,7 @@ fn choose(
         base_url: settings.base_url.as_ref().map(|url| url.value.clone()),
         gateway: settings.gateway.value,
     };
-    let mut resolved = provider::resolve(&choice, &lookup).or_usage()?;
+    let mut resolved = provider::resolve(&choice, &lookup, &keys.models).or_usage()?;
     let agent_type = resolved.agent_type;
 
     // The address in a file is below the one in a variable, and which variable that is depends on the type.
@@ -153,7 +162,7 @@ fn choose(
         if wanted != choice.base_url {
             choice.base_url = wanted;
             choice.agent = Some(agent_type);
-            resolved = provider::resolve(&choice, &lookup).or_usage()?;
+            resolved = provider::resolve(&choice, &lookup, &keys.models).or_usage()?;
         }
     }
     Ok((choice, resolved))
@@ -186,7 +195,9 @@ pub(in crate::cli) fn judge(
     keys: &Keys,
 ) -> Result<Arc<Judge>, Failure> {
     let keys = keys.clone();
-    let mut resolver = MultiResolver::new(Arc::new(move |name: &str| keys.get(name)), gateway);
+    let models = Arc::clone(&keys.models);
+    let mut resolver =
+        MultiResolver::new(Arc::new(move |name: &str| keys.get(name)), gateway, models);
     if let Some(JudgePlace {
         base_url,
         agent_type,
@@ -361,6 +372,7 @@ mod tests {
         Keys {
             variables: Variables::new(process, folder.path()).unwrap(),
             sections: BTreeMap::new(),
+            models: Arc::new(ModelTable::embedded().clone()),
         }
     }
 

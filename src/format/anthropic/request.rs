@@ -15,7 +15,7 @@ pub const DEFAULT_MAX_TOKENS: u32 = 16_384;
 pub fn request(conversation: &Conversation<'_>, names: &Names) -> Value {
     let mut body = json!({
         "model": conversation.model,
-        "max_tokens": conversation.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
+        "max_tokens": conversation.settings.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
         "stream": true,
     });
     if !conversation.tools.is_empty() {
@@ -30,8 +30,8 @@ pub fn request(conversation: &Conversation<'_>, names: &Names) -> Value {
         body["system"] = Value::Array(system);
     }
     for (key, value) in [
-        ("temperature", conversation.temperature),
-        ("top_p", conversation.top_p),
+        ("temperature", conversation.settings.temperature),
+        ("top_p", conversation.settings.top_p),
     ] {
         if let Some(value) = value {
             body[key] = json!(value);
@@ -46,7 +46,7 @@ pub fn request(conversation: &Conversation<'_>, names: &Names) -> Value {
 /// has some is sent as one of 2023; models that take none still refuse it, with a message that says so.
 /// See <https://platform.claude.com/docs/en/api/versioning>.
 pub fn version(conversation: &Conversation<'_>) -> &'static str {
-    if conversation.temperature.is_some() || conversation.top_p.is_some() {
+    if conversation.settings.temperature.is_some() || conversation.settings.top_p.is_some() {
         "2023-06-01"
     } else {
         "2026-10-21"
@@ -117,7 +117,7 @@ fn turn_json(turn: &Turn, names: &Names) -> Vec<Value> {
     turn.blocks
         .iter()
         .filter_map(|own| match own {
-            Block::Text { text } => Part::text(text.clone()).map(block),
+            Block::Text { text, .. } => Part::text(text.clone()).map(block),
             // Any other thinking is another provider's, which this one would refuse.
             Block::Reasoning { opaque, .. } => opaque.clone().filter(|block| {
                 block["type"] == "thinking" || block["type"] == "redacted_thinking"

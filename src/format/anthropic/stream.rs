@@ -170,6 +170,7 @@ impl Assembler {
             blocks,
             stop,
             usage: self.counts.usage(),
+            stop_detail: None,
             response_id: self.id,
         })
     }
@@ -184,7 +185,7 @@ impl Partial {
             json,
         } = self;
         match start["type"].as_str().unwrap_or_default() {
-            "text" => Block::Text { text },
+            "text" => Block::text(text),
             "thinking" => {
                 start["thinking"] = json!(text);
                 start["signature"] = json!(signature);
@@ -203,6 +204,7 @@ impl Partial {
                     id: field("id").to_owned(),
                     name: names.ours(field("name")),
                     arguments: arguments(json, &start["input"], cut_off),
+                    opaque: None,
                 })
             }
             _ => {

@@ -39,7 +39,7 @@ pub fn request(
             .map(|tool| tool_json(tool, names))
             .collect();
     }
-    if let Some(tokens) = conversation.max_tokens {
+    if let Some(tokens) = conversation.settings.max_tokens {
         let field = match max_tokens_field {
             MaxTokensField::MaxCompletionTokens => "max_completion_tokens",
             MaxTokensField::MaxTokens => "max_tokens",
@@ -47,8 +47,8 @@ pub fn request(
         body[field] = json!(tokens);
     }
     for (key, value) in [
-        ("temperature", conversation.temperature),
-        ("top_p", conversation.top_p),
+        ("temperature", conversation.settings.temperature),
+        ("top_p", conversation.settings.top_p),
     ] {
         if let Some(value) = value {
             body[key] = json!(value);

@@ -212,7 +212,7 @@ impl Assembler {
         let refused = !self.refusal.is_empty();
         for text in [self.text, self.refusal] {
             if !text.is_empty() {
-                blocks.push(Block::Text { text });
+                blocks.push(Block::text(text));
             }
         }
         let last = self.calls.len().saturating_sub(1);
@@ -225,6 +225,7 @@ impl Assembler {
             blocks,
             stop: if refused { StopReason::Refusal } else { stop },
             usage: self.usage,
+            stop_detail: None,
             response_id: self.id,
         })
     }
@@ -246,6 +247,7 @@ impl Partial {
             id: self.id,
             name: names.ours(&self.name),
             arguments,
+            opaque: None,
         }
     }
 }

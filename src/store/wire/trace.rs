@@ -114,6 +114,9 @@ pub enum StepRecord<'a> {
         level: Cow<'a, str>,
         text: Cow<'a, str>,
     },
+    Notice {
+        text: Cow<'a, str>,
+    },
     /// The last line: how the rollout ended, the grade included.
     Ended {
         result: Box<ResultRecord>,
@@ -185,6 +188,9 @@ impl<'a> StepRecord<'a> {
                 model: Cow::Borrowed(model),
                 usage: *usage,
                 duration_s: *duration,
+            },
+            Step::Notice { text } => Self::Notice {
+                text: Cow::Borrowed(text),
             },
             Step::Log { level, text } => Self::Log {
                 level: Cow::Borrowed(level),
@@ -266,6 +272,9 @@ impl<'a> StepRecord<'a> {
                 model: model.into_owned(),
                 usage,
                 duration: duration_s,
+            },
+            Self::Notice { text } => Step::Notice {
+                text: text.into_owned(),
             },
             Self::Log { level, text } => Step::Log {
                 level: level.into_owned(),

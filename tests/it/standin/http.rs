@@ -34,6 +34,35 @@ pub fn ask(server: &Provider, api: Api, body: &Value) -> Response {
             &[("authorization", "Bearer sk-test")],
             &body.to_string(),
         ),
+        Api::Responses => send(
+            server,
+            "/v1/responses",
+            &[("authorization", "Bearer sk-test")],
+            &body.to_string(),
+        ),
+        // The path says what the others' bodies say, so a test writes that beside the rest.
+        Api::Gemini => {
+            let mut body = body.clone();
+            let model = body["model"].take();
+            let stream = body["stream"].take() == true;
+            if let Some(map) = body.as_object_mut() {
+                map.retain(|key, _| key != "model" && key != "stream");
+            }
+            let method = if stream {
+                "streamGenerateContent"
+            } else {
+                "generateContent"
+            };
+            send(
+                server,
+                &format!(
+                    "/v1/models/{}:{method}",
+                    model.as_str().unwrap_or("gemini-x")
+                ),
+                &[("x-goog-api-key", "sk-test")],
+                &body.to_string(),
+            )
+        }
     }
 }
 

@@ -35,7 +35,10 @@ pub fn refuses(api: Api, good: &Value, cases: &[Case]) {
                 (&answer["type"], &answer["error"]["type"]),
                 (&json!("error"), &json!("invalid_request_error"))
             ),
-            Api::Chat => assert_eq!(answer["error"]["type"], "invalid_request_error"),
+            Api::Chat | Api::Responses => {
+                assert_eq!(answer["error"]["type"], "invalid_request_error");
+            }
+            Api::Gemini => assert_eq!(answer["error"]["status"], "INVALID_ARGUMENT"),
         }
     }
     let violations = server.violations();

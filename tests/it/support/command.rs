@@ -79,6 +79,8 @@ impl Test {
             .env("ANTHROPIC_API_KEY", provider.key())
             .env("OPENAI_BASE_URL", format!("{}/v1", provider.url()))
             .env("OPENAI_API_KEY", provider.key())
+            .env("GEMINI_BASE_URL", provider.url())
+            .env("GEMINI_API_KEY", provider.key())
     }
 
     /// Writes `text` to the program's standard input, which is empty otherwise.

@@ -10,7 +10,7 @@ fn shown(choice: &ModelChoice, variables: &[&str]) -> String {
     };
     match Target::of(choice).and_then(|target| {
         let (endpoint, gateway) = endpoint(choice, &target, &lookup)?;
-        let resolved = resolve(choice, &lookup)?;
+        let resolved = resolve(choice, &lookup, ModelTable::embedded())?;
         Ok((target, endpoint, gateway, resolved))
     }) {
         Ok((target, endpoint, gateway, resolved)) => {
@@ -37,6 +37,7 @@ fn named(name: &str) -> ModelChoice {
 const KEYS: &[&str] = &[
     "ANTHROPIC_API_KEY",
     "OPENAI_API_KEY",
+    "GEMINI_API_KEY",
     "XAI_API_KEY",
     "OPENROUTER_API_KEY",
     "HUD_API_KEY",
@@ -46,7 +47,9 @@ const KEYS: &[&str] = &[
 fn names_find_their_provider() {
     let check = |name: &str, expected: &str| assert_eq!(shown(&named(name), KEYS), expected);
     let anthropic = "Messages https://api.anthropic.com ANTHROPIC_API_KEY";
-    let openai = "Chat https://api.openai.com/v1 OPENAI_API_KEY";
+    let openai = "Responses https://api.openai.com/v1 OPENAI_API_KEY";
+    let chat = "Chat https://api.openai.com/v1 OPENAI_API_KEY";
+    let google = "Gemini https://generativelanguage.googleapis.com GEMINI_API_KEY";
     check(
         "claude-sonnet-4-6",
         &format!("claude claude-sonnet-4-6 {anthropic}"),
@@ -63,7 +66,10 @@ fn names_find_their_provider() {
         check(name, &format!("openai {name} {openai}"));
     }
     check("openai/gpt-5.6", &format!("openai gpt-5.6 {openai}"));
-    check("openai-chat/gpt-5.6", &format!("openai gpt-5.6 {openai}"));
+    check(
+        "openai-chat/gpt-5.6",
+        &format!("openai_compatible gpt-5.6 {chat}"),
+    );
     check(
         "grok-4",
         "openai_compatible grok-4 Chat https://api.x.ai/v1 XAI_API_KEY",
@@ -88,11 +94,12 @@ fn names_find_their_provider() {
         "gateway/z-ai/glm-4.6",
         "openai_compatible z-ai/glm-4.6 Chat https://inference.hud.ai HUD_API_KEY",
     );
+    check("gemini-3-pro", &format!("gemini gemini-3-pro {google}"));
+    check("google/x", &format!("gemini x {google}"));
     check(
-        "gemini-3-pro",
-        "the model `gemini-3-pro` is not supported yet",
+        "gateway/gemini-3-pro",
+        "gemini gemini-3-pro Gemini https://inference.hud.ai HUD_API_KEY",
     );
-    check("google/x", "the model `google/x` is not supported yet");
     check("llama", "unknown model 'llama'");
     check("o0", "unknown model 'o0'");
     check("openai/", "'openai/' names no model");
@@ -143,7 +150,12 @@ fn keys_and_the_gateway() {
     check(
         "gpt-x",
         &["OPENAI_API_KEY", "OPENAI_BASE_URL=http://h/v1"],
-        "openai gpt-x Chat http://h/v1 OPENAI_API_KEY",
+        "openai gpt-x Responses http://h/v1 OPENAI_API_KEY",
+    );
+    check(
+        "gemini-x",
+        &["GEMINI_API_KEY", "GEMINI_BASE_URL=http://h"],
+        "gemini gemini-x Gemini http://h GEMINI_API_KEY",
     );
     let forced = ModelChoice {
         gateway: true,
@@ -213,7 +225,32 @@ fn base_urls_and_agents() {
         "gemini-x",
         None,
         h,
-        "the model `gemini-x` is not supported yet",
+        "gemini gemini-x Gemini http://h/v1 GEMINI_API_KEY",
+    );
+    // Only a server of the user's own tells by a name nothing but that it is like `OpenAI`.
+    check(
+        "gpt-oss-20b",
+        None,
+        h,
+        "openai_compatible gpt-oss-20b Chat http://h/v1 OPENAI_API_KEY",
+    );
+    check(
+        "gpt-5.6",
+        Some(AgentType::OpenAi),
+        h,
+        "openai gpt-5.6 Responses http://h/v1 OPENAI_API_KEY",
+    );
+    check(
+        "openai/gpt-5.6",
+        None,
+        h,
+        "openai gpt-5.6 Responses http://h/v1 OPENAI_API_KEY",
+    );
+    check(
+        "new-model",
+        Some(AgentType::Gemini),
+        None,
+        "gemini new-model Gemini https://generativelanguage.googleapis.com GEMINI_API_KEY",
     );
     check(
         "new-model",
@@ -225,7 +262,7 @@ fn base_urls_and_agents() {
         "new-model",
         Some(AgentType::OpenAi),
         None,
-        "openai new-model Chat https://api.openai.com/v1 OPENAI_API_KEY",
+        "openai new-model Responses https://api.openai.com/v1 OPENAI_API_KEY",
     );
     check(
         "new-model",
@@ -269,7 +306,7 @@ fn models_that_call_nobody() {
     crate::util::fs::write(&file, "- text: hi").unwrap();
     let scripted = format!("scripted:{}", file.display());
     let check = |choice: &ModelChoice, expected: Result<&str, &str>| {
-        let resolved = resolve(choice, &|_| None);
+        let resolved = resolve(choice, &|_| None, ModelTable::embedded());
         let shown = match &resolved {
             Ok(resolved) => Ok(resolved.agent_type.as_str()),
             Err(error) => Err(error.message.lines().next().unwrap_or_default()),
@@ -312,12 +349,14 @@ fn models_that_call_nobody() {
 
 #[test]
 fn an_unknown_model_lists_what_works() {
-    let error = resolve(&named("llama"), &|_| None).err().unwrap();
+    let error = resolve(&named("llama"), &|_| None, ModelTable::embedded())
+        .err()
+        .unwrap();
     assert_eq!(error.kind, ModelErrorKind::Request);
     insta::assert_snapshot!(error.message, @r#"
     unknown model 'llama'
-    models: claude-*, gpt-*, chatgpt-*, codex-*, o1…9, o1…9-*, grok-*
-    prefixes: anthropic/…, openai/…, openai-chat/…, xai/…, openrouter/…, ollama/…, vllm/…, gateway/…
+    models: claude-*, gpt-*, chatgpt-*, codex-*, o1…9, o1…9-*, gemini-*, grok-*
+    prefixes: anthropic/…, openai/…, openai-chat/…, google/…, gemini/…, xai/…, openrouter/…, ollama/…, vllm/…, gateway/…
     without a model: oracle, scripted:FILE.yaml
     hint: any server that speaks Chat Completions: `--model NAME --base-url http://HOST/v1`
     "#);
@@ -325,7 +364,9 @@ fn an_unknown_model_lists_what_works() {
 
 #[test]
 fn a_missing_key_says_how_to_give_it() {
-    let error = resolve(&named("claude-x"), &|_| None).err().unwrap();
+    let error = resolve(&named("claude-x"), &|_| None, ModelTable::embedded())
+        .err()
+        .unwrap();
     assert_eq!(error.kind, ModelErrorKind::Authentication);
     insta::assert_snapshot!(error.message, @r#"
     no key for the model `claude-x`: ANTHROPIC_API_KEY is not set
@@ -341,7 +382,9 @@ fn a_base_url_that_is_none_is_refused_without_its_credentials() {
             base_url: Some(base.to_owned()),
             ..named("some-model")
         };
-        let error = resolve(&choice, &|_| None).err().unwrap();
+        let error = resolve(&choice, &|_| None, ModelTable::embedded())
+            .err()
+            .unwrap();
         assert_eq!(error.kind, ModelErrorKind::Request);
         let hint = "\nhint: give all of it, as in http://localhost:8000/v1";
         assert_eq!(error.message, format!("{expected}{hint}"));

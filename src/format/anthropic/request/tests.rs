@@ -4,7 +4,7 @@ use crate::format::testing::{
     assistant, call, conversation, image, long_conversation, oddities, pdf, pretty, result, text,
     tool, user,
 };
-use crate::message::ToolCall;
+use crate::message::{Settings, ToolCall};
 
 fn messages_of(messages: &[Message]) -> Value {
     let mut body = request(&conversation(messages, &[]), &names(&[]));
@@ -181,9 +181,13 @@ fn what_was_not_set_is_not_sent() {
     let keys: Vec<_> = body.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["model", "max_tokens", "stream", "messages"]);
     assert_eq!(version(&bare), "2026-10-21");
-    let sampled = Conversation {
+    let settings = Settings {
         temperature: Some(0.5),
         max_tokens: Some(7),
+        ..Settings::default()
+    };
+    let sampled = Conversation {
+        settings: &settings,
         ..bare
     };
     let body = request(&sampled, &names(&[]));
@@ -321,6 +325,7 @@ fn results_without_a_word() {
             id: "b".to_owned(),
             name: "f".to_owned(),
             arguments: Arguments::parse(""),
+            opaque: None,
         },
         " ",
     );

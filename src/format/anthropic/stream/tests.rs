@@ -110,6 +110,7 @@ fn a_whole_stream() {
                 cache_write_tokens: 20,
                 reasoning_tokens: 4,
             },
+            stop_detail: None,
             response_id: Some("msg_1".to_owned()),
         }
     );

@@ -4,6 +4,7 @@ use crate::format::testing::{
     assistant, call, conversation, image, long_conversation, oddities, pdf, pretty, result, text,
     tool, user,
 };
+use crate::message::Settings;
 
 fn messages_of(messages: &[Message]) -> Value {
     let conversation = conversation(messages, &[]);
@@ -18,10 +19,14 @@ fn a_whole_request() {
     fetch.input_schema = json!({"type": "object"});
     let tools = [tool("f"), fetch];
     let messages = long_conversation();
-    let conversation = Conversation {
-        system: Some("Be good."),
+    let settings = Settings {
         max_tokens: Some(9),
         top_p: Some(0.5),
+        ..Settings::default()
+    };
+    let conversation = Conversation {
+        system: Some("Be good."),
+        settings: &settings,
         ..conversation(&messages, &tools)
     };
     let body = request(&conversation, &names(&tools), MaxTokensField::MaxTokens);
@@ -156,8 +161,12 @@ fn what_was_not_set_is_not_sent() {
     };
     let always = ["model", "messages", "stream", "stream_options"];
     assert_eq!(keys(&bare, MaxTokensField::MaxTokens), always);
-    let bounded = Conversation {
+    let settings = Settings {
         max_tokens: Some(5),
+        ..Settings::default()
+    };
+    let bounded = Conversation {
+        settings: &settings,
         ..bare
     };
     assert_eq!(keys(&bounded, MaxTokensField::MaxTokens)[4], "max_tokens");

@@ -87,6 +87,7 @@ fn a_whole_stream() {
                 cache_write_tokens: 3,
                 reasoning_tokens: 4,
             },
+            stop_detail: None,
             response_id: Some("c1".to_owned()),
         }
     );

@@ -119,7 +119,7 @@ pub(super) fn check_body(body: &Value, reasons: bool) -> Checked {
 }
 
 /// Whether the model is of the families that reason, which take neither `max_tokens` nor a temperature.
-fn is_reasoning_model(model: &str) -> bool {
+pub(super) fn is_reasoning_model(model: &str) -> bool {
     let mut chars = model.chars();
     let o_series =
         chars.next() == Some('o') && chars.next().is_some_and(|digit| digit.is_ascii_digit());
@@ -231,7 +231,7 @@ fn check_tools(body: &Map<String, Value>) -> Checked<Option<HashSet<String>>> {
 }
 
 /// What is wrong with the parameters of a function.
-fn parameters_error(schema: &Value) -> Option<String> {
+pub(super) fn parameters_error(schema: &Value) -> Option<String> {
     let kind = schema.get("type");
     if kind.is_none_or(|kind| kind != "object") {
         let shown = kind.and_then(Value::as_str).unwrap_or("None");
@@ -547,19 +547,23 @@ fn check_image(image: &Value, path: &str) -> Checked {
             &["auto", "low", "high", "original"],
         )?;
     }
-    let url = READ.required_text(object, path, "url")?;
-    let bad = |message: String, code: &'static str| {
-        Err(Refusal::invalid(message)
-            .param(format!("{path}.url"))
-            .code(code))
-    };
+    check_data_url(
+        READ.required_text(object, path, "url")?,
+        &format!("{path}.url"),
+    )
+}
+
+/// A picture as a data URL, or a URL of one.
+pub(super) fn check_data_url(url: &str, path: &str) -> Checked {
+    let bad =
+        |message: String, code: &'static str| Err(Refusal::invalid(message).param(path).code(code));
     let Some(data) = url.strip_prefix("data:") else {
         if url.starts_with("https://") || url.starts_with("http://") {
             return Ok(());
         }
         return bad(
             format!(
-                "Invalid '{path}.url'. Expected a valid URL, but got a value with an invalid format."
+                "Invalid '{path}'. Expected a valid URL, but got a value with an invalid format."
             ),
             "invalid_value",
         );
@@ -567,7 +571,7 @@ fn check_image(image: &Value, path: &str) -> Checked {
     let Some((claimed, data)) = data.split_once(";base64,") else {
         return bad(
             format!(
-                "Invalid '{path}.url'. Expected a base64-encoded data URL with an image MIME type (e.g. 'data:image/png;base64,…'), but got unsupported MIME type."
+                "Invalid '{path}'. Expected a base64-encoded data URL with an image MIME type (e.g. 'data:image/png;base64,…'), but got unsupported MIME type."
             ),
             "invalid_value",
         );
@@ -598,7 +602,7 @@ fn check_image(image: &Value, path: &str) -> Checked {
     }
 }
 
-fn empty_list<T>(path: &str) -> Checked<T> {
+pub(super) fn empty_list<T>(path: &str) -> Checked<T> {
     Err(Refusal::invalid(format!(
         "Invalid '{path}': empty array. Expected an array with minimum length 1, but got an empty array instead."
     ))
@@ -606,7 +610,7 @@ fn empty_list<T>(path: &str) -> Checked<T> {
     .code("empty_array"))
 }
 
-fn bad_name<T>(path: &str) -> Checked<T> {
+pub(super) fn bad_name<T>(path: &str) -> Checked<T> {
     Err(Refusal::invalid(format!(
         "Invalid '{path}': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'."
     ))

@@ -11,6 +11,7 @@ pub(super) struct Completion {
     model: String,
     reasoning: String,
     text: String,
+    annotations: Vec<Value>,
     refuses: bool,
     calls: Vec<Call>,
     finish_reason: &'static str,
@@ -47,10 +48,25 @@ impl Completion {
     /// Gives the turn its ids.
     pub(super) fn new(turn: &Turn, model: &str, ids: &Ids) -> Self {
         let (mut reasoning, mut text, mut calls) = (String::new(), String::new(), Vec::new());
+        let mut annotations = Vec::new();
         for part in &turn.parts {
             match part {
                 Part::Reasoning(piece) => reasoning += piece,
                 Part::Text(piece) => text += piece,
+                Part::Cited {
+                    text: piece,
+                    url,
+                    title,
+                } => {
+                    annotations.push(json!({"type": "url_citation", "url_citation": {
+                        "url": url, "title": title,
+                        "start_index": text.chars().count(),
+                        "end_index": text.chars().count() + piece.chars().count(),
+                    }}));
+                    text += piece;
+                }
+                // It has no items of its own.
+                Part::Item(_) => {}
                 Part::Call { name, arguments } => {
                     calls.push(Call {
                         id: ids.next("call"),
@@ -71,6 +87,7 @@ impl Completion {
             model: model.to_owned(),
             reasoning,
             text,
+            annotations,
             refuses: turn.stop == Some(Stop::Refusal),
             calls,
             finish_reason,
@@ -90,8 +107,7 @@ impl Completion {
         } else {
             (said, Value::Null)
         };
-        let mut message =
-            json!({"role": "assistant", "content": content, "refusal": refusal, "annotations": []});
+        let mut message = json!({"role": "assistant", "content": content, "refusal": refusal, "annotations": self.annotations});
         if !self.reasoning.is_empty() {
             message["reasoning_content"] = self.reasoning.clone().into();
         }
@@ -132,6 +148,9 @@ impl Completion {
                 .into_iter()
                 .map(|piece| json!({field: piece})),
         );
+        if !self.annotations.is_empty() {
+            deltas.push(json!({"annotations": self.annotations}));
+        }
         for (index, call) in self.calls.iter().enumerate() {
             let start = json!({"index": index, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}});
             deltas.push(json!({"tool_calls": [start]}));

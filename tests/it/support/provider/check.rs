@@ -53,9 +53,29 @@ impl Refusal {
                 "error": {"type": self.kind, "message": self.message},
                 "request_id": request_id,
             }),
-            Api::Chat => serde_json::json!({
+            Api::Chat | Api::Responses => serde_json::json!({
                 "error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code},
             }),
+            Api::Gemini => {
+                let mut details = Vec::new();
+                if let Some(reason) = self.code {
+                    details.push(serde_json::json!({
+                        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                        "reason": reason,
+                        "domain": "googleapis.com",
+                    }));
+                }
+                // Google says in the body how long to wait.
+                if let Some(seconds) = &self.retry_after {
+                    details.push(serde_json::json!({
+                        "@type": "type.googleapis.com/google.rpc.RetryInfo",
+                        "retryDelay": format!("{seconds}s"),
+                    }));
+                }
+                serde_json::json!({"error": {
+                    "code": self.status, "message": self.message, "status": self.kind, "details": details,
+                }})
+            }
         }
     }
 }
@@ -72,7 +92,7 @@ impl Reader {
     /// `messages.0.content`, or `messages[0].content`.
     pub(super) fn at(self, path: &str, step: &str) -> String {
         match (self.0, path.is_empty(), step.parse::<usize>()) {
-            (Api::Chat, false, Ok(index)) => format!("{path}[{index}]"),
+            (Api::Chat | Api::Responses, false, Ok(index)) => format!("{path}[{index}]"),
             (_, false, _) => format!("{path}.{step}"),
             (_, true, _) => step.to_owned(),
         }
@@ -85,7 +105,7 @@ impl Reader {
     fn wrong_type<T>(self, path: &str, anthropic: &str, openai: &str, got: &Value) -> Checked<T> {
         Err(match self.0 {
             Api::Messages => Refusal::invalid(format!("{path}: Input should be {anthropic}")),
-            Api::Chat => Refusal::invalid(format!(
+            _ => Refusal::invalid(format!(
                 "Invalid type for '{path}': expected {openai}, but got {} instead.",
                 described(got)
             ))
@@ -97,7 +117,7 @@ impl Reader {
     fn missing<T>(self, path: &str) -> Checked<T> {
         Err(match self.0 {
             Api::Messages => Refusal::invalid(format!("{path}: Field required")),
-            Api::Chat => Refusal::invalid(format!("Missing required parameter: '{path}'."))
+            _ => Refusal::invalid(format!("Missing required parameter: '{path}'."))
                 .param(path)
                 .code("missing_required_parameter"),
         })
@@ -167,7 +187,7 @@ impl Reader {
         if number < low || number > high {
             return Err(match self.0 {
                 Api::Messages => Refusal::invalid(format!("{field}: range: {low}..{high}")),
-                Api::Chat => Refusal::invalid(format!(
+                _ => Refusal::invalid(format!(
                     "Invalid '{field}': value out of range. Expected a value between {low} and {high}, but got {number} instead."
                 ))
                 .param(field)
@@ -182,7 +202,7 @@ impl Reader {
         match (value.as_u64(), self.0) {
             (Some(count), _) if count >= 1 => Ok(count),
             (Some(_), Api::Messages) => refuse(format!("{path}: Input should be greater than or equal to 1")),
-            (Some(count), Api::Chat) => Err(Refusal::invalid(format!(
+            (Some(count), _) => Err(Refusal::invalid(format!(
                 "Invalid '{path}': integer below minimum value. Expected a value >= 1, but got {count} instead."
             ))
             .param(path)
@@ -214,10 +234,10 @@ impl Reader {
         let at = self.at(path, unknown);
         Err(match self.0 {
             Api::Messages => Refusal::invalid(format!("{at}: Extra inputs are not permitted")),
-            Api::Chat if path.is_empty() => {
+            _ if path.is_empty() => {
                 Refusal::invalid(format!("Unrecognized request argument supplied: {unknown}"))
             }
-            Api::Chat => Refusal::invalid(format!("Unknown parameter: '{at}'."))
+            _ => Refusal::invalid(format!("Unknown parameter: '{at}'."))
                 .param(at)
                 .code("unknown_parameter"),
         })
@@ -242,7 +262,7 @@ impl Reader {
             Api::Messages => {
                 Refusal::invalid(format!("{path}: Input should be {}", listed.join(" or ")))
             }
-            Api::Chat => Refusal::invalid(format!(
+            _ => Refusal::invalid(format!(
                 "Invalid value: '{text}'. Supported values are: {}.",
                 listed.join(", ")
             ))

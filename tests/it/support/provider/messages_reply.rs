@@ -19,6 +19,12 @@ pub(super) struct Message {
 
 enum Block {
     Text(String),
+    Cited {
+        text: String,
+        citation: Value,
+    },
+    /// A block of a tool that the provider ran.
+    Item(Value),
     Thinking {
         text: String,
         signature: String,
@@ -38,6 +44,14 @@ impl Message {
         for part in &turn.parts {
             blocks.push(match part {
                 Part::Text(text) => Block::Text(text.clone()),
+                Part::Cited { text, url, title } => Block::Cited {
+                    text: text.clone(),
+                    citation: json!({
+                        "type": "web_search_result_location", "url": url, "title": title,
+                        "cited_text": "the page says so", "encrypted_index": "aW5kZXg=",
+                    }),
+                },
+                Part::Item(block) => Block::Item(block.clone()),
                 Part::Call { name, arguments } => Block::ToolUse {
                     id: ids.next("toolu"),
                     name: name.clone(),
@@ -90,6 +104,8 @@ impl Message {
         for block in &self.blocks {
             content.push(match block {
                 Block::Text(text) => json!({"type": "text", "text": text, "citations": null}),
+                Block::Cited { text, citation } => json!({"type": "text", "text": text, "citations": [citation]}),
+                Block::Item(block) => block.clone(),
                 Block::Thinking { text, signature } => json!({"type": "thinking", "thinking": text, "signature": signature}),
                 Block::ToolUse { id, name, arguments } => {
                     let input: Value = serde_json::from_str(arguments)
@@ -125,6 +141,15 @@ impl Message {
                         .map(|piece| json!({"type": "text_delta", "text": piece}))
                         .collect::<Vec<_>>(),
                 ),
+                Block::Cited { text, citation } => {
+                    let mut deltas: Vec<_> = pieces(text)
+                        .into_iter()
+                        .map(|piece| json!({"type": "text_delta", "text": piece}))
+                        .collect();
+                    deltas.push(json!({"type": "citations_delta", "citation": citation}));
+                    (json!({"type": "text", "text": "", "citations": []}), deltas)
+                }
+                Block::Item(block) => (block.clone(), Vec::new()),
                 Block::Thinking { text, signature } => {
                     let mut deltas: Vec<_> = pieces(text)
                         .into_iter()

@@ -35,7 +35,12 @@ pub(super) fn fault_error(fault: &Fault, api: Api) -> Option<Refusal> {
         (Fault::Status(status), _) => status_error(*status, api),
         (Fault::RateLimit { retry_after }, _) => Refusal { retry_after: retry_after.clone(), ..status_error(429, api) },
         (Fault::ContextLength, Api::Messages) => Refusal::invalid("prompt is too long: 204857 tokens > 200000 maximum"),
-        (Fault::ContextLength, Api::Chat) => Refusal::invalid(
+        (Fault::ContextLength, Api::Gemini) => Refusal::new(
+            400,
+            "INVALID_ARGUMENT",
+            "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
+        ),
+        (Fault::ContextLength, _) => Refusal::invalid(
             "This model's maximum context length is 128000 tokens. However, your messages resulted in 130211 tokens. Please reduce the length of the messages.",
         )
         .param("messages")
@@ -43,7 +48,12 @@ pub(super) fn fault_error(fault: &Fault, api: Api) -> Option<Refusal> {
         (Fault::Credits, Api::Messages) => Refusal::invalid(
             "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.",
         ),
-        (Fault::Credits, Api::Chat) => Refusal::new(
+        (Fault::Credits, Api::Gemini) => Refusal::new(
+            402,
+            "FAILED_PRECONDITION",
+            "Your project has no prepaid credits left. Please add credits in AI Studio.",
+        ),
+        (Fault::Credits, _) => Refusal::new(
             429,
             "insufficient_quota",
             "You exceeded your current quota, please check your plan and billing details.",
@@ -96,14 +106,24 @@ pub(super) fn status_error(status: u16, api: Api) -> Refusal {
             "Bad request",
         ),
     };
-    let error = Refusal::new(
-        status,
-        if api == Api::Messages { messages } else { chat },
-        text,
-    );
+    let kind = match api {
+        Api::Messages => messages,
+        Api::Chat | Api::Responses => chat,
+        Api::Gemini => match status {
+            401 => "UNAUTHENTICATED",
+            403 => "PERMISSION_DENIED",
+            404 => "NOT_FOUND",
+            429 => "RESOURCE_EXHAUSTED",
+            503 | 529 => "UNAVAILABLE",
+            504 => "DEADLINE_EXCEEDED",
+            500.. => "INTERNAL",
+            _ => "INVALID_ARGUMENT",
+        },
+    };
+    let error = Refusal::new(status, kind, text);
     match (status, api) {
-        (404, Api::Chat) => error.code("model_not_found"),
-        (429, Api::Chat) => error.code("rate_limit_exceeded"),
+        (404, Api::Chat | Api::Responses) => error.code("model_not_found"),
+        (429, Api::Chat | Api::Responses) => error.code("rate_limit_exceeded"),
         _ => error,
     }
 }

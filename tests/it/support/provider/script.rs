@@ -17,6 +17,8 @@ pub struct Script {
     rules: Vec<Rule>,
     pub(super) key: Option<String>,
     pub(super) odd_chunks: bool,
+    pub(super) forgets: bool,
+    pub(super) at_once: Option<usize>,
 }
 
 struct Rule {
@@ -122,6 +124,20 @@ impl Script {
     #[must_use]
     pub fn odd_chunks(mut self) -> Self {
         self.odd_chunks = true;
+        self
+    }
+
+    /// Keeps no answers: `previous_response_id` refers to nothing.
+    #[must_use]
+    pub fn forgets(mut self) -> Self {
+        self.forgets = true;
+        self
+    }
+
+    /// Answers 429 to what comes while this many requests are being answered.
+    #[must_use]
+    pub fn at_once(mut self, most: usize) -> Self {
+        self.at_once = Some(most);
         self
     }
 
@@ -236,6 +252,14 @@ pub struct Turn {
 pub(super) enum Part {
     Reasoning(String),
     Text(String),
+    /// Text that rests on a page.
+    Cited {
+        text: String,
+        url: String,
+        title: String,
+    },
+    /// An item, block or part in the API's own JSON.
+    Item(Value),
     /// The arguments are the text of an object, or of anything when the model is to blunder.
     Call {
         name: String,
@@ -253,6 +277,24 @@ impl Turn {
     #[must_use]
     pub fn text(mut self, text: impl Into<String>) -> Self {
         self.parts.push(Part::Text(text.into()));
+        self
+    }
+
+    /// Says `text`, which rests on the page at `url`.
+    #[must_use]
+    pub fn cited(mut self, text: &str, url: &str, title: &str) -> Self {
+        self.parts.push(Part::Cited {
+            text: text.to_owned(),
+            url: url.to_owned(),
+            title: title.to_owned(),
+        });
+        self
+    }
+
+    /// Says something in the API's own JSON: an item of Responses, a part of Gemini.
+    #[must_use]
+    pub fn item(mut self, item: Value) -> Self {
+        self.parts.push(Part::Item(item));
         self
     }
 

@@ -1,6 +1,6 @@
 //! The server: one thread with its own runtime, so that tests with and without a runtime can use it.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,11 +23,17 @@ use tokio_util::sync::CancellationToken;
 use super::chat_reply::{Completion, StreamOptions};
 use super::check::Refusal;
 use super::conversation::{Api, Conversation};
+use super::gemini_reply::Content;
 use super::messages_check::Signed;
 use super::messages_reply::Message;
 use super::reply::{Ids, fault_error};
+use super::responses_check::Kept;
+use super::responses_reply::Answer;
 use super::script::{Break, Fault, Part, Reply, Script, Turn};
-use super::{chat_check, chat_reply, messages_check, messages_reply};
+use super::{
+    chat_check, chat_reply, gemini_check, gemini_reply, messages_check, messages_reply,
+    responses_check, responses_reply,
+};
 
 type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
@@ -71,12 +77,17 @@ struct State {
     script: Script,
     ids: Ids,
     signed: Mutex<Signed>,
+    /// What was kept of answers over Responses.
+    kept: Mutex<Kept>,
+    /// Every thought signature of Gemini.
+    thoughts: Mutex<HashSet<String>>,
     /// Whether any reasoning was sent over Chat Completions.
     reasons: AtomicBool,
     requests: Mutex<Vec<Captured>>,
     violations: Mutex<Vec<String>>,
     asked: AtomicBool,
     in_flight: AtomicUsize,
+    refused_busy: AtomicUsize,
     most_in_flight: AtomicUsize,
 }
 
@@ -84,15 +95,21 @@ impl Provider {
     /// Starts a stand-in on a free port.
     pub fn start(script: Script) -> Self {
         let state = Arc::new(State {
-            script,
             ids: Ids::default(),
             signed: Mutex::default(),
+            kept: Mutex::new(Kept {
+                forgets: script.forgets,
+                ..Kept::default()
+            }),
+            thoughts: Mutex::default(),
             reasons: AtomicBool::new(false),
             requests: Mutex::default(),
             violations: Mutex::default(),
             asked: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
+            refused_busy: AtomicUsize::new(0),
             most_in_flight: AtomicUsize::new(0),
+            script,
         });
         let stop = CancellationToken::new();
         let (send_address, address) = mpsc::channel();
@@ -145,6 +162,11 @@ impl Provider {
     /// Stops the server: every connection closes, and new ones are refused.
     pub fn stop(&self) {
         self.stop.cancel();
+    }
+
+    /// How many requests were answered 429 because of [`Script::at_once`].
+    pub fn refused_busy(&self) -> usize {
+        self.state.refused_busy.load(Ordering::SeqCst)
     }
 
     /// The most requests that were being answered at the same time.
@@ -239,6 +261,8 @@ async fn answer(request: Request<Incoming>, state: &Arc<State>) -> Result<Respon
     let api = match (head.method.as_str(), path.as_str()) {
         ("POST", "/v1/messages") => Api::Messages,
         ("POST", "/v1/chat/completions" | "/chat/completions") => Api::Chat,
+        ("POST", "/v1/responses" | "/responses") => Api::Responses,
+        ("POST", path) if gemini_model(path).is_some() => Api::Gemini,
         ("GET", "/v1/models") => return Ok(models()),
         _ => {
             violation("there is no such endpoint");
@@ -249,11 +273,33 @@ async fn answer(request: Request<Incoming>, state: &Arc<State>) -> Result<Respon
             ));
         }
     };
-    if let Err(refusal) = check(state, api, &head.headers, body.as_ref()) {
-        violation(&refusal.message);
-        return Ok(refused(&refusal, api, &request_id));
+    let body = match api {
+        Api::Gemini => body.map(gemini_check::camel),
+        Api::Messages | Api::Chat | Api::Responses => body,
+    };
+    let busy = state
+        .script
+        .at_once
+        .is_some_and(|most| state.in_flight.load(Ordering::SeqCst) > most);
+    if busy {
+        state.refused_busy.fetch_add(1, Ordering::SeqCst);
+        return Ok(refused(
+            &super::reply::status_error(429, api),
+            api,
+            &request_id,
+        ));
     }
-    let asked = Conversation::read(api, body.map_err(|_| Dropped)?);
+    let earlier = match check(state, api, &head.headers, body.as_ref(), &path) {
+        Ok(earlier) => earlier,
+        Err(refusal) => {
+            // A server that keeps nothing says so to a client that did nothing wrong.
+            if refusal.code != Some("previous_response_not_found") || !state.script.forgets {
+                violation(&refusal.message);
+            }
+            return Ok(refused(&refusal, api, &request_id));
+        }
+    };
+    let asked = Conversation::read(api, body.map_err(|_| Dropped)?, &earlier, &path);
     let turn = match state.script.play(&asked) {
         Some(Reply::Turn(turn)) => turn,
         Some(Reply::Fault(fault)) => return fail(fault, api, &request_id).await,
@@ -274,9 +320,16 @@ async fn answer(request: Request<Incoming>, state: &Arc<State>) -> Result<Respon
         gate.pass().await;
     }
     if asked.stream {
-        return Ok(streamed(state, &turn, &asked, in_flight, &request_id));
+        return Ok(streamed(
+            state,
+            &turn,
+            &asked,
+            &earlier,
+            in_flight,
+            &request_id,
+        ));
     }
-    match whole(state, &turn, &asked) {
+    match whole(state, &turn, &asked, &earlier) {
         Ok(body) => whole_or_broken(&turn, &body, api, &request_id).await,
         Err(message) => {
             violation(&message);
@@ -289,18 +342,35 @@ async fn answer(request: Request<Incoming>, state: &Arc<State>) -> Result<Respon
     }
 }
 
+/// The model of a Gemini path: `/v1/models/MODEL:generateContent`.
+fn gemini_model(path: &str) -> Option<&str> {
+    let path = path
+        .strip_prefix("/v1/models/")
+        .or_else(|| path.strip_prefix("/v1beta/models/"))?;
+    let (model, method) = path.split_once(':')?;
+    ["generateContent", "streamGenerateContent"]
+        .contains(&method)
+        .then_some(model)
+}
+
+/// Everything that a Responses request continues, its own input included; nothing for the other APIs.
 fn check(
     state: &State,
     api: Api,
     headers: &HeaderMap,
     body: Result<&Value, &serde_json::Error>,
-) -> Result<(), Refusal> {
+    path: &str,
+) -> Result<Vec<Value>, Refusal> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let key = state.script.key.as_deref();
     let version = match api {
         Api::Messages => Some(messages_check::check_headers(header, key)?),
-        Api::Chat => {
+        Api::Chat | Api::Responses => {
             chat_check::check_headers(header, key)?;
+            None
+        }
+        Api::Gemini => {
+            gemini_check::check_headers(header, key)?;
             None
         }
     };
@@ -312,14 +382,31 @@ fn check(
     let body = body.map_err(|error| {
         Refusal::invalid(format!("The request body is not valid JSON: {error}"))
     })?;
-    match version {
-        Some(version) => messages_check::check_body(body, version, &state.signed.lock().unwrap()),
-        None => chat_check::check_body(body, state.reasons.load(Ordering::SeqCst)),
+    match (api, version) {
+        (_, Some(version)) => {
+            messages_check::check_body(body, version, &state.signed.lock().unwrap())?;
+        }
+        (Api::Messages | Api::Chat, None) => {
+            chat_check::check_body(body, state.reasons.load(Ordering::SeqCst))?
+        }
+        (Api::Responses, None) => {
+            return responses_check::check_body(body, &state.kept.lock().unwrap());
+        }
+        (Api::Gemini, None) => {
+            let model = gemini_model(path).unwrap_or_default();
+            gemini_check::check_body(body, model, &state.thoughts.lock().unwrap())?;
+        }
     }
+    Ok(Vec::new())
 }
 
 /// The body of an answer that is not streamed.
-fn whole(state: &State, turn: &Turn, asked: &Conversation) -> Result<Value, String> {
+fn whole(
+    state: &State,
+    turn: &Turn,
+    asked: &Conversation,
+    earlier: &[Value],
+) -> Result<Value, String> {
     match asked.api {
         Api::Messages => Message::new(
             turn,
@@ -332,7 +419,26 @@ fn whole(state: &State, turn: &Turn, asked: &Conversation) -> Result<Value, Stri
             note_reasoning(state, turn);
             Ok(Completion::new(turn, &asked.model, &state.ids).body())
         }
+        Api::Responses => Ok(response_of(state, turn, asked, earlier).body()),
+        Api::Gemini => Ok(content_of(state, turn, asked).body()),
     }
+}
+
+fn response_of(state: &State, turn: &Turn, asked: &Conversation, earlier: &[Value]) -> Answer {
+    let mut kept = state.kept.lock().unwrap();
+    Answer::new(
+        turn,
+        &asked.model,
+        &asked.body,
+        earlier,
+        &state.ids,
+        &mut kept,
+    )
+}
+
+fn content_of(state: &State, turn: &Turn, asked: &Conversation) -> Content {
+    let mut thoughts = state.thoughts.lock().unwrap();
+    Content::new(turn, &asked.model, &state.ids, &mut thoughts)
 }
 
 fn note_reasoning(state: &State, turn: &Turn) {
@@ -396,6 +502,7 @@ fn streamed(
     state: &State,
     turn: &Turn,
     asked: &Conversation,
+    earlier: &[Value],
     in_flight: InFlight,
     request_id: &str,
 ) -> Response<Body> {
@@ -411,10 +518,14 @@ fn streamed(
             note_reasoning(state, turn);
             Completion::new(turn, &asked.model, &state.ids).events(StreamOptions::read(&asked.body))
         }
+        Api::Responses => response_of(state, turn, asked, earlier).events(),
+        Api::Gemini => content_of(state, turn, asked).events(),
     };
     let error_event = match asked.api {
         Api::Messages => messages_reply::error_event(),
         Api::Chat => chat_reply::error_event(),
+        Api::Responses => responses_reply::error_event(),
+        Api::Gemini => gemini_reply::error_event(),
     };
     let mut steps = VecDeque::new();
     // Events between two breaks, so that odd chunks may span events but not breaks.
