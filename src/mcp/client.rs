@@ -26,7 +26,7 @@ use super::{McpError, convert};
 use crate::message::{Arguments, Content, Role, Tool, ToolCall, ToolResult};
 
 /// The newest protocol version that we ask for first.
-const PREFERRED: ProtocolVersion = ProtocolVersion::V_2026_07_28;
+pub(super) const PREFERRED: ProtocolVersion = ProtocolVersion::V_2026_07_28;
 
 /// How a server behind a URL is reached.
 #[derive(Clone)]
@@ -127,10 +127,10 @@ impl Client {
             }))
     }
 
-    async fn over_streamable_http(
+    /// How the transport is set up, whoever carries its requests.
+    pub(super) fn http_config(
         options: &HttpOptions,
-        events: Arc<dyn ClientEvents>,
-    ) -> Result<Self, McpError> {
+    ) -> Result<StreamableHttpClientTransportConfig, McpError> {
         let mut headers = HashMap::new();
         for (name, value) in &options.headers {
             let name = name.parse().map_err(|_| McpError::Protocol {
@@ -143,10 +143,19 @@ impl Client {
             })?;
             headers.insert(name, value);
         }
-        let config = StreamableHttpClientTransportConfig::with_uri(options.url.clone())
-            .custom_headers(headers)
-            // Losing a session silently would lose the scenario's state; the rollout must fail instead.
-            .reinit_on_expired_session(false);
+        Ok(
+            StreamableHttpClientTransportConfig::with_uri(options.url.clone())
+                .custom_headers(headers)
+                // Losing a session silently would lose the scenario's state; the rollout must fail instead.
+                .reinit_on_expired_session(false),
+        )
+    }
+
+    async fn over_streamable_http(
+        options: &HttpOptions,
+        events: Arc<dyn ClientEvents>,
+    ) -> Result<Self, McpError> {
+        let config = Self::http_config(options)?;
         let client = crate::http::client_for(&options.url);
         let transport = StreamableHttpClientTransport::with_client(client, config);
         let lifecycle = ClientLifecycleMode::Auto {
@@ -156,7 +165,7 @@ impl Client {
         Self::start(transport, events, lifecycle).await
     }
 
-    async fn start<T>(
+    pub(super) async fn start<T>(
         transport: T,
         events: Arc<dyn ClientEvents>,
         lifecycle: ClientLifecycleMode,

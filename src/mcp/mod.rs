@@ -9,6 +9,7 @@ mod error;
 mod front;
 mod handler;
 mod inspect;
+mod kept;
 mod line_transport;
 mod line_writer;
 mod listings;
@@ -27,6 +28,7 @@ pub use front::{
 };
 pub use handler::ClientEvents;
 pub use inspect::{About, Offer};
+pub use kept::{KeptSession, SessionKeeper};
 pub use line_transport::{LineDiagnostics, MAX_LINE};
 pub use listings::Listings;
 pub use share::{Membership, OwnProgram, ProgramStreams, RunningProgram, SharedConnection};
