@@ -43,7 +43,8 @@
 //! | 7 | [`agent`], [`environment`] |
 //! | 8 | [`eval`] |
 //! | 9 | [`build`], [`report`], [`serve`], [`store`] |
-//! | 10 | [`cli`] |
+//! | 10 | [`dev`] |
+//! | 11 | [`cli`] |
 //!
 //! # Invariants
 //!
@@ -65,6 +66,7 @@ pub mod agent;
 pub mod build;
 pub mod cli;
 pub mod config;
+pub mod dev;
 pub mod docker;
 pub mod environment;
 pub mod eval;

@@ -24,7 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from hud._context import Context
+    from hud._completion import CompletionRequest
+    from hud._context import Context, MissingCapability
     from hud._errors import Deadline
     from hud._task import Task
     from hud.environment import Environment
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "CompletionRequest": "hud._completion",
     "Context": "hud._context",
+    "MissingCapability": "hud._context",
     "Deadline": "hud._errors",
     "Task": "hud._task",
     "Environment": "hud.environment",
@@ -69,6 +72,7 @@ __all__ = [
     "AgentAnswer",
     "Answer",
     "Citation",
+    "CompletionRequest",
     "ContentResult",
     "Context",
     "Deadline",
@@ -76,6 +80,7 @@ __all__ = [
     "EvaluationResult",
     "MCPToolCall",
     "MCPToolResult",
+    "MissingCapability",
     "ScenarioResult",
     "SubScore",
     "Task",

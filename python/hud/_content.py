@@ -7,7 +7,9 @@ package, so that code written for it runs unchanged. Fields that the protocol ad
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import uuid
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 
@@ -15,6 +17,28 @@ from hud._fields import between, field
 from hud._model import Model
 
 Role = Literal["user", "assistant"]
+
+
+def _base64(data: bytes) -> str:
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"the content of a file is bytes, not {type(data).__name__}")
+    return base64.b64encode(data).decode()
+
+
+def _read(path: str | os.PathLike[str]) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _kind_of(path: str | os.PathLike[str], expected: str) -> str:
+    import mimetypes
+
+    kind = mimetypes.guess_type(os.fspath(path))[0] or ""
+    # Registries disagree about the name of WAV; MCP's own examples use this one.
+    kind = "audio/wav" if kind == "audio/x-wav" else kind
+    if not kind.startswith(f"{expected}/"):
+        raise ValueError(f"{os.fspath(path)}: cannot tell its kind of {expected} from the name; give mimeType=…")
+    return kind
 
 
 class _Wire(Model):
@@ -40,7 +64,10 @@ class TextContent(_Wire):
 
 
 class ImageContent(_Wire):
-    """A picture: base64 text in `data`, for example with `mimeType="image/png"`."""
+    """A picture: base64 text in `data`, for example with `mimeType="image/png"`.
+
+    `ImageContent.from_bytes(png)` and `ImageContent.from_file("plot.png")` do the encoding.
+    """
 
     type: Literal["image"] = "image"
     data: str
@@ -48,15 +75,38 @@ class ImageContent(_Wire):
     annotations: Annotations | None = None
     meta: dict[str, Any] | None = field(default=None, wire="_meta")
 
+    @classmethod
+    def from_bytes(cls, data: bytes, mimeType: str = "image/png") -> ImageContent:
+        """A picture from the bytes of its file."""
+        return cls(data=_base64(data), mimeType=mimeType)
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], mimeType: str | None = None) -> ImageContent:
+        """A picture from a file; its kind is that of the file's extension."""
+        return cls(data=_base64(_read(path)), mimeType=mimeType or _kind_of(path, "image"))
+
 
 class AudioContent(_Wire):
-    """A sound: base64 text in `data`, for example with `mimeType="audio/wav"`."""
+    """A sound: base64 text in `data`, for example with `mimeType="audio/wav"`.
+
+    `AudioContent.from_bytes(wav)` and `AudioContent.from_file("beep.wav")` do the encoding.
+    """
 
     type: Literal["audio"] = "audio"
     data: str
     mimeType: str
     annotations: Annotations | None = None
     meta: dict[str, Any] | None = field(default=None, wire="_meta")
+
+    @classmethod
+    def from_bytes(cls, data: bytes, mimeType: str = "audio/wav") -> AudioContent:
+        """A sound from the bytes of its file."""
+        return cls(data=_base64(data), mimeType=mimeType)
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], mimeType: str | None = None) -> AudioContent:
+        """A sound from a file; its kind is that of the file's extension."""
+        return cls(data=_base64(_read(path)), mimeType=mimeType or _kind_of(path, "audio"))
 
 
 class ResourceLink(_Wire):
@@ -93,12 +143,20 @@ class BlobResourceContents(_Wire):
 
 
 class EmbeddedResource(_Wire):
-    """A resource that travels inside the message."""
+    """A resource that travels inside the message; `EmbeddedResource.of(uri, text_or_bytes)` makes one."""
 
     type: Literal["resource"] = "resource"
     resource: TextResourceContents | BlobResourceContents
     annotations: Annotations | None = None
     meta: dict[str, Any] | None = field(default=None, wire="_meta")
+
+    @classmethod
+    def of(cls, uri: str, content: str | bytes, mimeType: str | None = None) -> EmbeddedResource:
+        """A text or bytes under an address."""
+        if isinstance(content, str):
+            return cls(resource=TextResourceContents(uri=uri, mimeType=mimeType or "text/plain", text=content))
+        kind = mimeType or "application/octet-stream"
+        return cls(resource=BlobResourceContents(uri=uri, mimeType=kind, blob=_base64(content)))
 
 
 ContentBlock = Union[TextContent, ImageContent, AudioContent, ResourceLink, EmbeddedResource]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
+from hud import _completion
 from hud._scenario import Scenario
 from hud._task import Task
 from hud.environment import Environment
@@ -17,6 +19,8 @@ def describe(
     When the tasks span several environments, it is about the first, names all, and says of each task
     which one it needs. A worker serves one environment: the others need a worker each, with `--attr`.
     """
+    for sentence in _completion.unused(environment):
+        warnings.warn(sentence, stacklevel=2)
     several = served if len(served) > 1 else []
     description: dict[str, Any] = {
         "name": environment.name,
@@ -76,8 +80,9 @@ def listed_prompts(environment: Environment) -> list[dict[str, Any]]:
 
 
 def listed_resources(environment: Environment) -> list[dict[str, Any]]:
-    """Every scenario's grade as a resource, then the environment's own resources."""
-    resources = [
+    """The environment's own resources, then every scenario's grade as a resource."""
+    own = [item.to_mcp() for item in environment.resources.values() if not item.is_template]
+    return own + [
         {
             "uri": f"{environment.name}:{scenario.name}",
             "name": scenario.name,
@@ -87,7 +92,6 @@ def listed_resources(environment: Environment) -> list[dict[str, Any]]:
         }
         for scenario in environment.scenarios.values()
     ]
-    return resources + [item.to_mcp() for item in environment.resources.values() if not item.is_template]
 
 
 def listed_templates(environment: Environment) -> list[dict[str, Any]]:

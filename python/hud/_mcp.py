@@ -3,6 +3,18 @@
 Requests that need no user code are answered at once; the others run as asyncio tasks, so a slow async
 tool holds up nobody. Synchronous tools run on the loop's own thread: objects that an environment made
 at import, such as a SQLite connection, often refuse any other thread.
+
+The connection always speaks the era of sessions (up to 2025-11-25). What a server in front of it needs to
+serve the stateless era, and many clients with one copy, travels in `_meta`:
+
+- a request may carry `io.modelcontextprotocol/clientCapabilities`, `…/clientInfo`, `…/protocolVersion` and
+  `…/logLevel`: they count for this request instead of what `initialize` and `logging/setLevel` said.
+  With capabilities there and no log level, the request logs nothing. `hud/session` names its session.
+- what we ask on behalf of a request (`sampling/createMessage`, `elicitation/create`, `roots/list`) and log
+  messages carry `hud/request`, the id of that request; questions that the author has named carry `hud/key`.
+  Questions that code awaits together are sent together, before any answer is needed.
+- a question answered with error -32021 (or one that needs a capability missing in the request's own
+  list) ends the request with that error and its `requiredCapabilities`, unless the code handles it.
 """
 
 from __future__ import annotations
@@ -14,8 +26,9 @@ from collections.abc import Awaitable, Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
-from hud import _describe, _grade, _prompt, _results
-from hud._context import Context
+from hud import _completion, _context, _describe, _grade, _prompt, _results, _sampling
+from hud._announce import Announcer
+from hud._context import LEVELS, MISSING_CAPABILITY, Call, Context, MissingCapability
 from hud._errors import STOPPED_SCENARIO, STOPPED_TOOL, Deadline, RequestError, ScenarioError
 from hud._frames import ErrorReport
 from hud._jsonable import dumps, line
@@ -36,6 +49,8 @@ SERVER_ERROR = -32000
 
 Params = dict[str, Any]
 SUBMIT = "_hud_submit"
+# What a client may be asked, and therefore what is asked on behalf of a request.
+_QUESTIONS = ("sampling/createMessage", "elicitation/create", "roots/list")
 
 
 def _mib(size: int) -> str:
@@ -48,6 +63,14 @@ def _too_large(result: dict[str, Any], size: str) -> str:
         content, structured = (_mib(len(line(result[name]))) for name in ("content", "structuredContent"))
         message += f" Text and structured content both count: {content} and {structured}."
     return message
+
+
+def _missing(error: MissingCapability) -> RequestError:
+    return RequestError(MISSING_CAPABILITY, str(error), {"requiredCapabilities": error.capabilities})
+
+
+def _not_found(uri: str) -> RequestError:
+    return RequestError(RESOURCE_NOT_FOUND, f"Resource not found: {uri}", {"uri": uri})
 
 
 class Server:
@@ -69,6 +92,9 @@ class Server:
         self._next_id = 0
         self._used = False
         self._closing = False
+        self._session_id = trace_id or ""
+        self.client: dict[str, Any] = {}
+        self.log_level = LEVELS[0]
         self._initialized: asyncio.Task[None] | None = None
         self._scenario_lock = asyncio.Lock()
         self._inline: dict[str, Callable[[Params], Any]] = {
@@ -77,15 +103,19 @@ class Server:
             "prompts/list": lambda _: {"prompts": _describe.listed_prompts(environment)},
             "resources/list": lambda _: {"resources": _describe.listed_resources(environment)},
             "resources/templates/list": lambda _: {"resourceTemplates": _describe.listed_templates(environment)},
-            "logging/setLevel": lambda _: {},
+            "logging/setLevel": self._set_level,
+            "resources/subscribe": self._subscribe,
+            "resources/unsubscribe": self._unsubscribe,
             "hud/describe": lambda _: self._description,
         }
-        self._running: dict[str, Callable[[Params, Any], Awaitable[dict[str, Any]]]] = {
+        self._running: dict[str, Callable[[Params, Call], Awaitable[dict[str, Any]]]] = {
             "initialize": self._initialize,
             "tools/call": self._tools_call,
             "prompts/get": self._prompts_get,
             "resources/read": self._resources_read,
+            "completion/complete": self._complete,
         }
+        self._announcer = Announcer(environment, self.notify)
 
     def attach(self, wire: Wire) -> None:
         """Start to answer on this wire."""
@@ -116,24 +146,36 @@ class Server:
         elif method == "initialize" and not self.environment.has_initialize:
             at_once = self._greet
         if at_once is not None:
-            self._send_result(request, at_once(params))
+            try:
+                self._send_result(request, at_once(params))
+            except RequestError as error:
+                self._send_error(request, error)
             return
         handler = self._running.get(method)
         if handler is None:
             self._send_error(request, RequestError(METHOD_NOT_FOUND, f"Method not found: {method}"))
             return
-        task = asyncio.get_running_loop().create_task(self._serve(request, handler, params))
+        meta = params.get("_meta")
+        call = Call(request, method, meta if isinstance(meta, dict) else None)
+        task = asyncio.get_running_loop().create_task(self._serve(call, handler, params))
         self._requests[request] = task
 
     async def _serve(
-        self, request: Any, handler: Callable[[Params, Any], Awaitable[dict[str, Any]]], params: Params
+        self, call: Call, handler: Callable[[Params, Call], Awaitable[dict[str, Any]]], params: Params
     ) -> None:
+        request = call.id
+        self._enter(call)
         try:
-            self._send_result(request, await handler(params, request))
+            self._send_result(request, await handler(params, call))
         except RequestError as error:
             self._send_error(request, error)
+        except MissingCapability as error:
+            self._send_error(request, _missing(error))
         except PhaseError as error:
-            self._send_error(request, RequestError(SERVER_ERROR, str(error), error.to_dict()))
+            if isinstance(error.error, MissingCapability):
+                self._send_error(request, _missing(error.error))
+            else:
+                self._send_error(request, RequestError(SERVER_ERROR, str(error), error.to_dict()))
         except asyncio.CancelledError:
             if request not in self._cancelled:
                 raise
@@ -146,6 +188,11 @@ class Server:
             self._requests.pop(request, None)
             self._cancelled.discard(request)
 
+    def _enter(self, call: Call | None = None) -> None:
+        """Say to all code that this task runs which client it runs for."""
+        _context.enter(self, call)
+        _sampling.current_sampler.set(self.sample)
+
     def _notified(self, method: str, params: Params) -> None:
         if method == "notifications/cancelled":
             task = self._requests.get(params.get("requestId"))
@@ -155,6 +202,7 @@ class Server:
                 task.cancel()
 
     def _send_result(self, request: Any, result: dict[str, Any]) -> None:
+        self._announcer.flush()
         data = line({"jsonrpc": "2.0", "id": request, "result": result})
         if len(data) > MAX_RESULT:
             size = f"{_mib(len(data))} ({len(data)} bytes), over the limit of 8 MiB ({MAX_RESULT} bytes)"
@@ -184,6 +232,15 @@ class Server:
         else:
             self._wire.send_from_thread(message)
 
+    @property
+    def session_id(self) -> str:
+        """A name of this connection: the trace's, or one made up at its first use."""
+        if not self._session_id:
+            from uuid import uuid4
+
+            self._session_id = uuid4().hex
+        return self._session_id
+
     def checkpoint(self) -> None:
         """Called at the end of what user code asks of this object; replaced by the copy's own."""
 
@@ -193,13 +250,23 @@ class Server:
             raise ConnectionError(f"{method}: the client is gone")
         self._next_id += 1
         request = f"hud-{self._next_id}"
+        call = _context.current_call.get()
+        if method in _QUESTIONS and call is not None and call.id is not None:
+            params = {**params, "_meta": {**params.get("_meta", {}), "hud/request": call.id}}
         reply: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._replies[request] = reply
         self._wire.send({"jsonrpc": "2.0", "id": request, "method": method, "params": params})
         try:
             return await reply
         except RequestError as error:
+            if error.code == MISSING_CAPABILITY:
+                required = (error.data or {}).get("requiredCapabilities")
+                raise MissingCapability(method, required if isinstance(required, dict) else {}) from None
             raise RuntimeError(f"{method}: {error.message}") from None
+        except asyncio.CancelledError:
+            # A dialog that nobody waits for any more should close.
+            self.notify("notifications/cancelled", {"requestId": request})
+            raise
         finally:
             self._replies.pop(request, None)
 
@@ -219,22 +286,35 @@ class Server:
 
     # -- lifecycle --------------------------------------------------------------------------------
 
-    async def _initialize(self, params: Params, _: Any) -> dict[str, Any]:
+    async def _initialize(self, params: Params, _: Call) -> dict[str, Any]:
         await self._ready()
         return self._greet(params)
 
     def _greet(self, params: Params) -> dict[str, Any]:
         self._used = True
         wanted = params.get("protocolVersion")
+        version = wanted if wanted in PROTOCOLS else PROTOCOLS[-1]
+        known = {name: params[name] for name in ("clientInfo", "capabilities") if isinstance(params.get(name), dict)}
+        self.client = {**known, "protocolVersion": version}
+        self._announcer.greet()
+        environment = self.environment
+        info: dict[str, Any] = {"name": environment.name, "version": environment.version}
+        if environment.title:
+            info["title"] = environment.title
+        if environment.icons:
+            info["icons"] = environment.icons
+        if environment.website_url:
+            info["websiteUrl"] = environment.website_url
         result: dict[str, Any] = {
-            "protocolVersion": wanted if wanted in PROTOCOLS else PROTOCOLS[-1],
+            "protocolVersion": version,
             "capabilities": {
                 "tools": {"listChanged": True},
                 "prompts": {"listChanged": True},
-                "resources": {"subscribe": False, "listChanged": True},
+                "resources": {"subscribe": True, "listChanged": True},
                 "logging": {},
+                "completions": {},
             },
-            "serverInfo": {"name": self.environment.name, "version": self.environment.version},
+            "serverInfo": info,
         }
         if self.environment.instructions:
             result["instructions"] = self.environment.instructions
@@ -274,7 +354,9 @@ class Server:
 
     async def close(self) -> None:
         """End everything: requests, then the scenario's generator, then the @env.shutdown hooks."""
+        self._enter()
         self._closing = True
+        self._announcer.close()
         if self._initialized is not None:
             self._initialized.cancel()
         for reply in self._replies.values():
@@ -289,6 +371,10 @@ class Server:
         await self.environment.close_session()
         if tools:
             await asyncio.wait(tools, timeout=1.0)
+        await self.shut_down()
+
+    async def shut_down(self) -> None:
+        """Run the @env.shutdown hooks, unless nothing of the environment was used."""
         if self._used:
             await self.environment.run_shutdown()
 
@@ -305,7 +391,8 @@ class Server:
     def _tools_list(self, _: Params) -> dict[str, Any]:
         return {"tools": [tool for tool in _describe.listed_tools(self.environment) if self._available(tool["name"])]}
 
-    async def _tools_call(self, params: Params, request: Any) -> dict[str, Any]:
+    async def _tools_call(self, params: Params, call: Call) -> dict[str, Any]:
+        request = call.id
         name, arguments = params.get("name"), params.get("arguments") or {}
         if not isinstance(name, str) or not isinstance(arguments, dict):
             raise RequestError(INVALID_PARAMS, "tools/call needs a 'name', and 'arguments' that are an object")
@@ -321,10 +408,13 @@ class Server:
         assert task is not None
         self._tools_running.add(task)
         try:
-            token = (params.get("_meta") or {}).get("progressToken")
             if self.deadline_passed:
                 return _results.error(STOPPED_TOOL)
-            return await tool.call(arguments, Context(self, request, token))
+            return await tool.call(arguments, Context(self, call))
+        except MissingCapability as error:
+            if call.stateless:
+                raise
+            return _results.error(f"Error calling tool '{name}': {error}")
         except (ArgumentError, ToolError) as error:
             return _results.error(str(error))
         except Deadline:
@@ -359,13 +449,13 @@ class Server:
 
     # -- scenarios --------------------------------------------------------------------------------
 
-    async def _prompts_get(self, params: Params, _: Any) -> dict[str, Any]:
+    async def _prompts_get(self, params: Params, call: Call) -> dict[str, Any]:
         name, arguments = str(params.get("name", "")), params.get("arguments") or {}
         own = self.environment.prompts.get(name)
         try:
             if own is not None:
                 await self._ready()
-                return await own.get(arguments)
+                return await own.get(arguments, Context(self, call))
             scenario = self.environment.find_scenario(name)
         except (ValueError, TypeError) as error:
             raise RequestError(INVALID_PARAMS, str(error), {"hud": {"kind": "setup"}}) from None
@@ -392,7 +482,7 @@ class Server:
             meta["hud/roles"] = roles
         return {"description": scenario.description, "messages": messages, "_meta": meta}
 
-    async def _resources_read(self, params: Params, _: Any) -> dict[str, Any]:
+    async def _resources_read(self, params: Params, call: Call) -> dict[str, Any]:
         uri = str(params.get("uri", ""))
         async with self._scenario_lock:
             if self.session is not None and uri in (
@@ -404,8 +494,8 @@ class Server:
             parts = resource.match(uri)
             if parts is not None:
                 await self._ready()
-                return {"contents": [await resource.read(uri, parts)]}
-        raise RequestError(RESOURCE_NOT_FOUND, f"Resource not found: {uri}", {"uri": uri})
+                return {"contents": await resource.read(uri, parts, Context(self, call))}
+        raise _not_found(uri)
 
     async def _grade(self, uri: str) -> dict[str, Any]:
         session = self.session
@@ -418,6 +508,33 @@ class Server:
             self.session = None
             self._rules_changed(session)
         return {"contents": [{"uri": uri, "mimeType": "application/json", "text": dumps(grade)}]}
+
+    # -- resources and completion -------------------------------------------------------------------
+
+    def _set_level(self, params: Params) -> dict[str, Any]:
+        level = params.get("level")
+        if level not in LEVELS:
+            raise RequestError(INVALID_PARAMS, f"log level {level!r}: use one of {', '.join(LEVELS)}")
+        self.log_level = level
+        return {}
+
+    def _subscribe(self, params: Params) -> dict[str, Any]:
+        uri = str(params.get("uri", ""))
+        if not self._announcer.subscribe(uri):
+            raise _not_found(uri)
+        return {}
+
+    def _unsubscribe(self, params: Params) -> dict[str, Any]:
+        self._announcer.unsubscribe(str(params.get("uri", "")))
+        return {}
+
+    async def _complete(self, params: Params, _: Call) -> dict[str, Any]:
+        try:
+            wanted = _completion.read(self.environment, params)
+            await self._ready()
+            return await _completion.complete(self.environment, wanted)
+        except _completion.UnknownTarget as error:
+            raise RequestError(INVALID_PARAMS, str(error)) from None
 
     async def _end_session(self) -> None:
         session, self.session = self.session, None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import typing
 from typing import Any
 
 from hud._jsonable import dumps, to_json
@@ -63,7 +64,8 @@ def error(message: str) -> dict[str, Any]:
 def output_schema(annotation: Any) -> tuple[Schema | None, bool]:
     """The output schema that a return annotation promises, and whether values get wrapped in it."""
     kind, _ = unwrap(annotation)
-    if kind in (Any, None, type(None), object) or _is_content(kind):
+    # A bare list or tuple promises nothing, and is what functions return that put text and images together.
+    if kind in (Any, None, type(None), object, list, tuple, typing.List, typing.Tuple) or _is_content(kind):
         return None, False
     builder = SchemaBuilder(results=True)
     try:
@@ -85,8 +87,6 @@ def output_schema(annotation: Any) -> tuple[Schema | None, bool]:
 
 
 def _is_content(kind: Any) -> bool:
-    import typing
-
     if isinstance(kind, type) and not typing.get_args(kind):
         return (
             kind.__name__ in (*_CONTENT_CLASSES, "MCPToolResult", "CallToolResult", "ToolResult", "ContentResult")
@@ -105,10 +105,14 @@ def tool_result(value: Any, schema: Schema | None = None, wrapped: bool = False)
         return ready
     blocks = _blocks(value)
     if blocks is not None:
-        return {"content": blocks, "isError": False}
+        result: dict[str, Any] = {"content": blocks, "isError": False}
+        if wrapped:
+            # What an output schema promises must be there, whatever the value looks like.
+            result["structuredContent"] = {"result": to_json(value, _RESULT, finite=True)}
+        return result
     plain = to_json(value, _RESULT, finite=True)
     content = [] if plain is None else [text(plain if isinstance(plain, str) else dumps(plain))]
-    result: dict[str, Any] = {"content": content, "isError": False}
+    result = {"content": content, "isError": False}
     if wrapped:
         result["structuredContent"] = {"result": plain}
     elif isinstance(plain, dict):
@@ -131,6 +135,8 @@ def _ready_made(value: Any) -> dict[str, Any] | None:
         }
         if structured is not None:
             result["structuredContent"] = to_json(structured, _RESULT, finite=True)
+        if getattr(value, "meta", None):
+            result["_meta"] = to_json(value.meta, _RESULT)
         return result
     return None
 

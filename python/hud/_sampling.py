@@ -33,14 +33,19 @@ async def create_message(
     *,
     max_tokens: int,
     system_prompt: Optional[str] = None,
-    model: Optional[str] = None,
+    model: Union[str, Sequence[str], None] = None,
     temperature: Optional[float] = None,
     purpose: str = "judge",
+    stop_sequences: Optional[Sequence[str]] = None,
+    tools: Optional[Sequence[Mapping[str, Any]]] = None,
+    tool_choice: Optional[Mapping[str, Any]] = None,
+    key: Optional[str] = None,
 ) -> dict[str, Any]:
     """Have the client's model answer `messages`; gives the result's `{role, content, model, …}`.
 
-    `model` is a wish that the client may decline. `purpose` says what the tokens are for, and shows up
-    in the client's accounts. Raises RuntimeError outside of a rollout.
+    `model` is a wish, or several in order of preference, that the client may decline. `purpose` says
+    what the tokens are for, and shows up in the client's accounts. `key` names the request where several
+    are answered together (see `hud.Context`). Raises RuntimeError outside of a rollout.
     """
     sampler = current_sampler.get()
     if sampler is None:
@@ -60,7 +65,16 @@ async def create_message(
     if temperature is not None:
         params["temperature"] = temperature
     if model is not None:
-        params["modelPreferences"] = {"hints": [{"name": model}]}
+        names = [model] if isinstance(model, str) else model
+        params["modelPreferences"] = {"hints": [{"name": name} for name in names]}
+    if stop_sequences is not None:
+        params["stopSequences"] = list(stop_sequences)
+    if tools is not None:
+        params["tools"] = [dict(tool) for tool in tools]
+    if tool_choice is not None:
+        params["toolChoice"] = dict(tool_choice)
+    if key is not None:
+        params["_meta"] = {"hud/key": key}
     return await sampler(params)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
+from hud._completion import Completer, check_completers
 from hud._jsonable import to_json
 from hud._schema import NoJsonForm, schema_of
 from hud._signature import EMPTY, Signature
@@ -37,6 +38,7 @@ class Scenario:
         allowed_tools: list[str] | None = None,
         returns: Any = None,
         enable_citations: bool = False,
+        complete: Mapping[str, Completer] | None = None,
     ) -> None:
         self.name: str = name or function.__name__
         owner = f"{'template' if self.template else 'scenario'} '{self.name}'"
@@ -60,6 +62,7 @@ class Scenario:
         self.allowed_tools = list(allowed_tools or [])
         self.returns = returns
         self.enable_citations = enable_citations
+        self.complete = check_completers(complete, list(inspect.signature(function).parameters), owner)
         self.input_schema: dict[str, Any] | None = None
         try:
             self.returns_schema = None if returns is None else schema_of(returns)

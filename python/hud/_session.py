@@ -11,8 +11,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from hud import _grade, _prompt
-from hud._context import Context, current_peer
+from hud import _context, _grade, _prompt
+from hud._context import Call, Context
 from hud._errors import STOPPED_SCENARIO, Deadline, ScenarioError
 from hud._frames import ErrorReport, place_of
 from hud._scenario import Scenario
@@ -54,6 +54,8 @@ class Session:
         self._phase = "setup"
         self._stopped = False
         self._place: tuple[str, int, str] | None = None
+        self._context: Context | None = None
+        self._grading: Call | None = None
 
     async def setup(self) -> list[dict[str, Any]]:
         """Run up to the first yield; the prompt's messages."""
@@ -79,6 +81,7 @@ class Session:
         if self._waiting is None or self._waiting.done():
             raise ScenarioError(f"{self.scenario.owner} is not waiting for an answer")
         self._outcome = asyncio.get_running_loop().create_future()
+        self._grading = _context.current_call.get()
         self._waiting.set_result(True)
         try:
             value = await self._result()
@@ -141,11 +144,15 @@ class Session:
     async def _drive(self) -> None:
         generator: AsyncGenerator[Any, Any] | None = None
         try:
-            generator = self.scenario.signature.call(self._arguments, Context(current_peer()))
+            self._context = _context.for_current_call()
+            generator = self.scenario.signature.call(self._arguments, self._context)
             await self._advance(generator, None)
             self._waiting = asyncio.get_running_loop().create_future()
             if await self._waiting:
                 self._phase = "grade"
+                # What the code asks from here on belongs to the request that grades.
+                _context.current_call.set(self._grading)
+                self._context.move_to(self._grading)
                 answer = _grade.answer_for(
                     self.answer, self.scenario.returns, self.scenario.owner, self.scenario.enable_citations
                 )

@@ -1,14 +1,17 @@
 """Checks arguments against a JSON schema, with the messages of the `jsonschema` package.
 
-Covers the keywords that `_schema` and pydantic emit. A keyword it does not know is not enforced:
-coercion and the function itself still see the value.
+Covers JSON Schema 2020-12, which authors may write by hand, but for what is only an annotation there
+(`format`, `contentEncoding`, …), `unevaluatedProperties`, `unevaluatedItems`, and references to other
+documents. What it does not cover is not enforced: coercion and the function itself still see the value.
 """
 
 from __future__ import annotations
 
 import operator
 import re
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 _LIMIT = 5
 
@@ -16,7 +19,10 @@ _LIMIT = 5
 def problems(value: Any, schema: dict[str, Any]) -> list[str]:
     """What is wrong with the value, at most a handful; empty when it is valid."""
     found: list[str] = []
-    _check(value, schema, schema.get("$defs", {}), "", found)
+    try:
+        _check(value, schema, schema, "", found)
+    except RecursionError:
+        found.append("it is nested too deeply to be checked")
     return found[:_LIMIT]
 
 
@@ -30,14 +36,15 @@ def _add_inside(found: list[str], message: str, where: str) -> None:
     found.append(f"{message} (in {where})" if where else message)
 
 
-def _check(value: Any, schema: Any, defs: dict[str, Any], where: str, found: list[str]) -> None:
+def _check(value: Any, schema: Any, root: dict[str, Any], where: str, found: list[str]) -> None:
     if not isinstance(schema, dict):
         if schema is False:
             _add(found, f"False schema does not allow {value!r}", where)
         return
-    reference = schema.get("$ref")
-    if reference is not None:
-        _check(value, defs.get(reference.rpartition("/")[2], {}), defs, where, found)
+    for keyword in ("$ref", "$dynamicRef"):
+        reference = schema.get(keyword)
+        if reference is not None:
+            _check(value, _target(reference, root), root, where, found)
     if "type" in schema and not _has_type(value, schema["type"]):
         _add(found, f"{_shown(value)} is not of type {_types(schema['type'])}", where)
         return
@@ -46,25 +53,72 @@ def _check(value: Any, schema: Any, defs: dict[str, Any], where: str, found: lis
     if "const" in schema and not _same(value, schema["const"]):
         _add(found, f"{schema['const']!r} was expected", where)
     for branch in schema.get("allOf", ()):
-        _check(value, branch, defs, where, found)
+        _check(value, branch, root, where, found)
     for keyword in ("anyOf", "oneOf"):
         if keyword in schema:
-            _alternatives(value, schema[keyword], defs, where, found)
+            _alternatives(value, schema[keyword], root, where, found)
+    if "oneOf" in schema and sum(_fits(value, branch, root) for branch in schema["oneOf"]) > 1:
+        _add(found, f"{_shown(value)} is valid under more than one of the given schemas", where)
+    if "not" in schema and _fits(value, schema["not"], root):
+        _add(found, f"{_shown(value)} should not be valid under {_shown(schema['not'])}", where)
+    if "if" in schema:
+        _check(value, schema.get("then" if _fits(value, schema["if"], root) else "else", {}), root, where, found)
     if isinstance(value, dict):
-        _object(value, schema, defs, where, found)
+        _object(value, schema, root, where, found)
     elif isinstance(value, list):
-        _array(value, schema, defs, where, found)
+        _array(value, schema, root, where, found)
     elif isinstance(value, str):
         _string(value, schema, where, found)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         _number(value, schema, where, found)
 
 
-def _alternatives(value: Any, branches: list[Any], defs: dict[str, Any], where: str, found: list[str]) -> None:
+def _fits(value: Any, schema: Any, root: dict[str, Any]) -> bool:
+    inner: list[str] = []
+    _check(value, schema, root, "", inner)
+    return not inner
+
+
+def _target(reference: str, root: dict[str, Any]) -> Any:
+    """What a reference inside the same document means; everything is allowed when it leads nowhere."""
+    base, _, fragment = reference.partition("#")
+    if base and base != root.get("$id"):
+        found = next((part for part in _subschemas(root) if part.get("$id") == base), None)
+        if found is None or not fragment:
+            return found or {}
+        root = found
+    if not fragment.startswith("/"):
+        if not fragment:
+            return root
+        names = ("$anchor", "$dynamicAnchor")
+        return next((part for part in _subschemas(root) if any(part.get(name) == fragment for name in names)), {})
+    target: Any = root
+    for step in unquote(fragment[1:]).split("/"):
+        step = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(target, dict):
+            target = target.get(step, {})
+        elif isinstance(target, list) and step.isdecimal() and int(step) < len(target):
+            target = target[int(step)]
+        else:
+            return {}
+    return target
+
+
+def _subschemas(part: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(part, dict):
+        yield part
+        for inner in part.values():
+            yield from _subschemas(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from _subschemas(inner)
+
+
+def _alternatives(value: Any, branches: list[Any], root: dict[str, Any], where: str, found: list[str]) -> None:
     closest: list[str] | None = None
     for branch in branches:
         inner: list[str] = []
-        _check(value, branch, defs, where, inner)
+        _check(value, branch, root, where, inner)
         if not inner:
             return
         # A branch of the right type that fails deeper says more than "under none of the schemas".
@@ -76,41 +130,89 @@ def _alternatives(value: Any, branches: list[Any], defs: dict[str, Any], where: 
     _add(found, f"{_shown(value)} is not valid under any of the given schemas", where)
 
 
-def _object(value: dict[str, Any], schema: dict[str, Any], defs: dict[str, Any], where: str, found: list[str]) -> None:
+def _object(value: dict[str, Any], schema: dict[str, Any], root: dict[str, Any], where: str, found: list[str]) -> None:
     known = schema.get("properties", {})
     for name in schema.get("required", ()):
         if name not in value:
             _add_inside(found, f"{name!r} is a required property", where)
     extra = schema.get("additionalProperties", True)
     unexpected = [name for name in value if name not in known]
+    if "patternProperties" in schema:
+        unexpected = _patterns(value, schema["patternProperties"], unexpected, root, where, found)
     if extra is False and unexpected:
         names = ", ".join(repr(name) for name in unexpected)
         verb = "was" if len(unexpected) == 1 else "were"
         _add_inside(found, f"Additional properties are not allowed ({names} {verb} unexpected)", where)
     elif isinstance(extra, dict):
         for name in unexpected:
-            _check(value[name], extra, defs, _join(where, name), found)
+            _check(value[name], extra, root, _join(where, name), found)
     for name, inner in known.items():
         if name in value:
-            _check(value[name], inner, defs, _join(where, name), found)
+            _check(value[name], inner, root, _join(where, name), found)
+    if not _RARE.isdisjoint(schema):
+        _rare(value, schema, root, where, found)
+
+
+def _patterns(
+    value: dict[str, Any],
+    patterns: dict[str, Any],
+    unexpected: list[str],
+    root: dict[str, Any],
+    where: str,
+    found: list[str],
+) -> list[str]:
+    """Check the properties that patterns describe; gives those that none does."""
+    matched = set()
+    for pattern, inner in patterns.items():
+        for name, item in value.items():
+            if _matches(pattern, name):
+                matched.add(name)
+                _check(item, inner, root, _join(where, name), found)
+    return [name for name in unexpected if name not in matched]
+
+
+_RARE = {"propertyNames", "minProperties", "maxProperties", "dependentRequired", "dependentSchemas"}
+
+
+def _rare(value: dict[str, Any], schema: dict[str, Any], root: dict[str, Any], where: str, found: list[str]) -> None:
+    if "propertyNames" in schema:
+        for name in value:
+            _check(name, schema["propertyNames"], root, where, found)
+    if len(value) < schema.get("minProperties", 0):
+        _add_inside(found, f"{_shown(value)} does not have enough properties", where)
+    if len(value) > schema.get("maxProperties", len(value)):
+        _add_inside(found, f"{_shown(value)} has too many properties", where)
+    for name, needed in schema.get("dependentRequired", {}).items():
+        for other in needed if name in value else ():
+            if other not in value:
+                _add_inside(found, f"{other!r} is a dependency of {name!r}", where)
+    for name, inner in schema.get("dependentSchemas", {}).items():
+        if name in value:
+            _check(value, inner, root, where, found)
 
 
 def _join(where: str, name: str) -> str:
     return f"{where}.{name}" if where else name
 
 
-def _array(value: list[Any], schema: dict[str, Any], defs: dict[str, Any], where: str, found: list[str]) -> None:
+def _array(value: list[Any], schema: dict[str, Any], root: dict[str, Any], where: str, found: list[str]) -> None:
     prefix = schema.get("prefixItems", [])
     for index, item in enumerate(value):
         inner = prefix[index] if index < len(prefix) else schema.get("items")
         if inner is not None:
-            _check(item, inner, defs, f"{where}[{index}]", found)
+            _check(item, inner, root, f"{where}[{index}]", found)
     if len(value) < schema.get("minItems", 0):
         _add(found, f"{_shown(value)} is too short", where)
     if len(value) > schema.get("maxItems", len(value)):
         _add(found, f"{_shown(value)} is too long", where)
     if schema.get("uniqueItems") and any(_same(a, b) for i, a in enumerate(value) for b in value[:i]):
         _add(found, f"{_shown(value)} has non-unique elements", where)
+    if "contains" in schema:
+        count = sum(_fits(item, schema["contains"], root) for item in value)
+        if count < schema.get("minContains", 1):
+            _add(found, f"{_shown(value)} does not contain items matching the given schema", where)
+        elif count > schema.get("maxContains", count):
+            _add(found, f"{_shown(value)} contains too many items matching the given schema", where)
 
 
 def _string(value: str, schema: dict[str, Any], where: str, found: list[str]) -> None:

@@ -6,25 +6,38 @@ script can call local tools and run local scenarios too, which is how environmen
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import warnings
-from collections.abc import AsyncGenerator, Callable, Generator
-from typing import Any, ParamSpec, TypeVar, overload
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from typing import Any, Literal, ParamSpec, Protocol, TypeVar, overload
+from weakref import WeakKeyDictionary, WeakSet
 
 from hud import _prompt, _toolcall
-from hud._context import Context, current_peer
+from hud._completion import Completer, Key
+from hud._context import current_peer, for_current_call
 from hud._frames import ErrorReport
 from hud._grade import submitted
 from hud._resource import PromptTemplate, Resource
 from hud._scenario import Scenario, ScenarioHandle, Template, TemplateHandle
 from hud._session import Session
 from hud._task import Task
-from hud._tool import ArgumentError, Tool, ToolInfo
+from hud._tool import ArgumentError, Tool, ToolInfo, as_icons
 
 P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
 Hook = Callable[..., Any]
+Listed = Literal["tools", "prompts", "resources"]
+
+
+class Listener(Protocol):
+    """Who tells a client that something of the environment has changed."""
+
+    def list_changed(self, listed: Listed) -> None: ...
+
+    def resource_updated(self, uri: str) -> None: ...
+
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 
@@ -52,19 +65,38 @@ class ToolList(list[ToolInfo]):
 
 
 class Environment:
-    """Tools, scenarios, resources and prompts under one name."""
+    """Tools, scenarios, resources and prompts under one name.
 
-    def __init__(self, name: str = "environment", instructions: str | None = None, version: str = "0.0.1") -> None:
+    `instructions` tell a client what the environment is for; `title`, `icons` and `website_url` are what
+    it may show of it. What is added or removed while a client is connected is announced to it.
+    """
+
+    def __init__(
+        self,
+        name: str = "environment",
+        instructions: str | None = None,
+        version: str = "0.0.1",
+        *,
+        title: str | None = None,
+        icons: list[dict[str, Any]] | None = None,
+        website_url: str | None = None,
+    ) -> None:
         self.name = normalize_name(name)
         self.instructions = instructions
         self.version = version
+        self.title = title
+        self.icons = as_icons(icons, f"environment '{self.name}'")
+        self.website_url = website_url
         self.tools: dict[str, Tool] = {}
         self.scenarios: dict[str, Scenario] = {}
         self.resources: dict[str, Resource] = {}
         self.prompts: dict[str, PromptTemplate] = {}
+        self.completers: dict[Key, Completer] = {}
         self._initialize: list[Hook] = []
         self._shutdown: list[Hook] = []
-        self._session: Session | None = None
+        # What `run_scenario_setup` started, for each client: one process may serve several.
+        self._sessions: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
+        self._listeners: WeakSet[Any] = WeakSet()
 
     def __repr__(self) -> str:
         return f"Environment({self.name!r}, {len(self.tools)} tools, {len(self.scenarios)} scenarios)"
@@ -85,10 +117,17 @@ class Environment:
         title: str | None = None,
         annotations: dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
+        icons: list[dict[str, Any]] | None = None,
+        input_schema: dict[str, Any] | None = None,
+        output_schema: dict[str, Any] | None = None,
     ) -> Callable[[F], F]: ...
 
     def tool(self, name_or_function: Any = None, /, **options: Any) -> Any:
-        """Declare a function as a tool: `@env.tool`, `@env.tool()`, `@env.tool("name")`. The function stays as it is."""
+        """Declare a function as a tool: `@env.tool`, `@env.tool()`, `@env.tool("name")`. The function stays as it is.
+
+        The options are those of `hud._tool.Tool`: `input_schema` for arguments that annotations cannot
+        describe (any JSON Schema 2020-12, sent word for word), `output_schema`, `annotations`, `icons`, …
+        """
         if callable(name_or_function):
             self.add_tool(name_or_function, **options)
             return name_or_function
@@ -110,6 +149,9 @@ class Environment:
         title: str | None = None,
         annotations: dict[str, Any] | None = None,
         meta: dict[str, Any] | None = None,
+        icons: list[dict[str, Any]] | None = None,
+        input_schema: dict[str, Any] | None = None,
+        output_schema: dict[str, Any] | None = None,
     ) -> Tool:
         """Add a function, a bound method or a callable object as a tool."""
         if isinstance(function, Tool):
@@ -119,13 +161,31 @@ class Environment:
         elif not callable(function):
             raise TypeError(f"a tool is a function, not {type(function).__name__}")
         else:
-            tool = Tool(function, name, description, title=title, annotations=annotations, meta=meta)
+            tool = Tool(
+                function,
+                name,
+                description,
+                title=title,
+                annotations=annotations,
+                meta=meta,
+                icons=icons,
+                input_schema=input_schema,
+                output_schema=output_schema,
+            )
         if not _TOOL_NAME.fullmatch(tool.name):
             raise ValueError(f"tool name {tool.name!r}: use letters, digits, '_', '-' and '.', at most 128 characters")
         if tool.name in self.tools:
             warnings.warn(f"tool '{tool.name}' of environment '{self.name}' is replaced", stacklevel=3)
         self.tools[tool.name] = tool
+        self._changed("tools")
         return tool
+
+    def remove_tool(self, name: str) -> None:
+        """Take a tool away; KeyError when there is none of this name."""
+        if name not in self.tools:
+            raise KeyError(f"environment '{self.name}' has no tool '{name}'")
+        del self.tools[name]
+        self._changed("tools")
 
     def scenario(
         self,
@@ -138,8 +198,13 @@ class Environment:
         allowed_tools: list[str] | None = None,
         returns: Any = None,
         enable_citations: bool = False,
+        complete: Mapping[str, Completer] | None = None,
     ) -> Callable[[Callable[P, AsyncGenerator[Any, Any]]], ScenarioHandle[P]]:
-        """Declare an async generator as a scenario: it yields the prompt, receives the answer, yields the reward."""
+        """Declare an async generator as a scenario: it yields the prompt, receives the answer, yields the reward.
+
+        `complete` names values that a client may offer for an argument, or a function that finds them
+        (see `completion`).
+        """
 
         def decorate(function: Callable[P, AsyncGenerator[Any, Any]], name: str | None = name) -> ScenarioHandle[P]:
             scenario = Scenario(
@@ -154,10 +219,12 @@ class Environment:
                 allowed_tools=allowed_tools,
                 returns=returns,
                 enable_citations=enable_citations,
+                complete=complete,
             )
             if scenario.name in self.scenarios:
                 warnings.warn(f"{scenario.owner} of environment '{self.name}' is replaced", stacklevel=2)
             self.scenarios[scenario.name] = scenario
+            self._changed("prompts", "resources")
             return ScenarioHandle(scenario)
 
         if callable(name):
@@ -178,6 +245,7 @@ class Environment:
                 raise ValueError(f"environment '{self.name}' already has a scenario '{template.name}'")
             template.input_schema = None if input is None else schema_of(input)
             self.scenarios[template.name] = template
+            self._changed("prompts", "resources")
             return TemplateHandle(template)
 
         if callable(id):
@@ -192,17 +260,50 @@ class Environment:
         title: str | None = None,
         description: str | None = None,
         mime_type: str | None = None,
+        annotations: dict[str, Any] | None = None,
+        meta: dict[str, Any] | None = None,
+        icons: list[dict[str, Any]] | None = None,
+        size: int | None = None,
+        complete: Mapping[str, Completer] | None = None,
     ) -> Callable[[F], F]:
-        """Declare a function as a resource; `{parts}` of the URI are its parameters."""
+        """Declare a function as a resource; `{parts}` of the URI are its parameters, `{parts*}` with slashes.
+
+        Clients may subscribe to it: say `env.notify_resource_updated(uri)` when its content has changed.
+        """
         if not isinstance(uri, str):
             raise TypeError('a resource needs its address: @env.resource("data://orders")')
 
         def decorate(function: F) -> F:
-            resource = Resource(function, uri, name=name, title=title, description=description, mime_type=mime_type)
+            resource = Resource(
+                function,
+                uri,
+                name=name,
+                title=title,
+                description=description,
+                mime_type=mime_type,
+                annotations=annotations,
+                meta=meta,
+                icons=icons,
+                size=size,
+                complete=complete,
+            )
             self.resources[uri] = resource
+            self._changed("resources")
             return function
 
         return decorate
+
+    def remove_resource(self, uri: str) -> None:
+        """Take a resource (or a template, by its own address) away; KeyError when there is none."""
+        if uri not in self.resources:
+            raise KeyError(f"environment '{self.name}' has no resource '{uri}'")
+        del self.resources[uri]
+        self._changed("resources")
+
+    def notify_resource_updated(self, uri: str) -> None:
+        """Tell the clients that have subscribed to this address that its content has changed."""
+        for listener in tuple(self._listeners):
+            listener.resource_updated(uri)
 
     def prompt(
         self,
@@ -212,18 +313,78 @@ class Environment:
         name: str | None = None,
         title: str | None = None,
         description: str | None = None,
+        meta: dict[str, Any] | None = None,
+        icons: list[dict[str, Any]] | None = None,
+        complete: Mapping[str, Completer] | None = None,
     ) -> Any:
-        """Declare a function as an MCP prompt, in the three spellings of `tool`."""
+        """Declare a function as an MCP prompt, in the three spellings of `tool`.
+
+        It returns what a scenario may yield first: a text, content blocks (images, embedded resources),
+        messages with roles, or a list of these.
+        """
 
         def decorate(function: F) -> F:
-            prompt = PromptTemplate(function, name, title=title, description=description)
+            prompt = PromptTemplate(
+                function, name, title=title, description=description, meta=meta, icons=icons, complete=complete
+            )
             self.prompts[prompt.name] = prompt
+            self._changed("prompts")
             return function
 
         if callable(name_or_function):
             return decorate(name_or_function)
         name = name_or_function if name_or_function is not None else name
         return decorate
+
+    def remove_prompt(self, name: str) -> None:
+        """Take a prompt away; KeyError when there is none of this name."""
+        if name not in self.prompts:
+            raise KeyError(f"environment '{self.name}' has no prompt '{name}'")
+        del self.prompts[name]
+        self._changed("prompts")
+
+    @overload
+    def completion(self, name: F, /) -> F: ...
+
+    @overload
+    def completion(self, name: str | None = None, argument: str | None = None, /) -> Callable[[F], F]: ...
+
+    def completion(self, name: Any = None, argument: str | None = None, /) -> Any:
+        """Declare a function that finds values while a person types an argument.
+
+            @env.completion("initials", "company")
+            async def companies(request: hud.CompletionRequest) -> list[str]:
+                return [row.name for row in await search(request.value)]
+
+        `name` is a scenario, a prompt or the address of a resource template; without `argument` the
+        function is asked for all of its arguments, without either for everything. It returns the values,
+        best first (a client shows at most 100), or None to leave the argument to its type.
+        """
+        if name is not None and not isinstance(name, str):
+            self.completers["", None] = name
+            return name
+        if name is None and argument is not None:
+            raise TypeError("@env.completion needs the scenario, prompt or resource that the argument belongs to")
+        key: Key = (name.removeprefix(f"{self.name}:") if name else "", argument)
+
+        def decorate(function: F) -> F:
+            self.completers[key] = function
+            return function
+
+        return decorate
+
+    def listen(self, listener: Listener) -> None:
+        """Tell this object (for as long as it exists) of changes; called by whoever serves the environment."""
+        self._listeners.add(listener)
+
+    def unlisten(self, listener: Listener) -> None:
+        """Stop to tell it."""
+        self._listeners.discard(listener)
+
+    def _changed(self, *listed: Listed) -> None:
+        for listener in tuple(self._listeners):
+            for one in listed:
+                listener.list_changed(one)
 
     def initialize(self, function: Hook | None = None) -> Any:
         """Declare a function to run once in each copy, before its first setup or tool call."""
@@ -263,8 +424,13 @@ class Environment:
 
     async def run_initialize(self) -> None:
         """Run the @env.initialize hooks in order; the first exception stops them."""
-        for hook in self._initialize:
-            await _run_hook(hook)
+        for hook in self.initialize_hooks:
+            await hook()
+
+    @property
+    def initialize_hooks(self) -> list[Callable[[], Awaitable[None]]]:
+        """The @env.initialize hooks in order, ready to be run."""
+        return [functools.partial(_run_hook, hook) for hook in self._initialize]
 
     async def run_shutdown(self) -> None:
         """Run the @env.shutdown hooks, last declared first; each runs whatever the others did."""
@@ -303,7 +469,7 @@ class Environment:
         from hud.types import ToolError
 
         try:
-            return await tool.call(_toolcall.plain_arguments(arguments), Context(current_peer()))
+            return await tool.call(_toolcall.plain_arguments(arguments), for_current_call())
         except ArgumentError as error:
             raise ToolError(str(error)) from None
         except Exception as error:
@@ -322,7 +488,7 @@ class Environment:
         """Start a scenario; its prompt as text. A scenario that was running is closed."""
         session = Session(self.find_scenario(scenario_name), args or {})
         await self.close_session()
-        self._session = session
+        self._sessions[current_peer() or self] = session
         return _prompt.text_of(await session.setup())
 
     async def submit(self, scenario: str, answer: Any) -> None:
@@ -334,21 +500,22 @@ class Environment:
         from hud.types import EvaluationResult
 
         session = self._running(scenario_name)
-        self._session = None
+        del self._sessions[current_peer() or self]
         return EvaluationResult(**await session.grade())
 
     def _running(self, name: str) -> Session:
         short = name.rpartition(":")[2]
-        if self._session is None:
+        session = self._sessions.get(current_peer() or self)
+        if session is None:
             raise ValueError(f"No active scenario session for '{short}'")
-        active = self._session.scenario.name
+        active = session.scenario.name
         if active != short:
             raise ValueError(f"Scenario mismatch: active is '{active}', not '{short}'")
-        return self._session
+        return session
 
     async def close_session(self) -> None:
         """End a scenario that was started with `run_scenario_setup`."""
-        session, self._session = self._session, None
+        session = self._sessions.pop(current_peer() or self, None)
         if session is not None:
             await session.close()
 
@@ -356,7 +523,7 @@ class Environment:
 async def _run_hook(hook: Hook) -> None:
     parameters = inspect.signature(hook).parameters
     wants_context = [name for name, p in parameters.items() if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
-    returned = hook(*([Context(current_peer())] if wants_context else []))
+    returned = hook(*([for_current_call()] if wants_context else []))
     if inspect.isawaitable(returned):
         await returned
 

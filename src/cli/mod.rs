@@ -10,7 +10,9 @@
 //! Three steps: `args` (what was typed), `settings` (what it means, with files and environment variables), `commands` (what is done).
 //! The program is a function of its [`Invocation`], so it can run twice in one process.
 
+mod analysis;
 mod args;
+mod check;
 mod child;
 mod commands;
 mod context;
@@ -19,8 +21,10 @@ mod failure;
 mod interrupt;
 mod job;
 mod logging;
+mod reach;
 mod run;
 mod scenario_text;
+mod schema;
 mod secrets;
 mod settings;
 mod target;

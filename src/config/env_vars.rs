@@ -24,7 +24,11 @@ pub const XAI_API_KEY: &str = "XAI_API_KEY";
 pub const HUD_NO_PROGRESS: &str = "HUD_NO_PROGRESS";
 /// Turns colours off when it is set and not empty (<https://no-color.org>).
 pub const NO_COLOR: &str = "NO_COLOR";
-/// The token that clients of `hud serve` must send.
+/// The address that `hud dev` listens on.
+pub const HUD_DEV_HOST: &str = "HUD_DEV_HOST";
+/// The port that `hud dev` listens on.
+pub const HUD_DEV_PORT: &str = "HUD_DEV_PORT";
+/// The token that clients of `hud serve` and `hud dev` must send.
 pub const HUD_SERVE_KEY: &str = "HUD_SERVE_KEY";
 /// Makes a test that cannot run here (no docker, no Python hud) fail instead of being skipped.
 pub const HUD_TEST_REQUIRE: &str = "HUD_TEST_REQUIRE";
@@ -83,8 +87,18 @@ pub const VARIABLES: &[Variable] = &[
         Some("https://inference.hud.ai"),
     ),
     variable(
+        HUD_DEV_HOST,
+        "the address that `hud dev` listens on",
+        Some("127.0.0.1"),
+    ),
+    variable(
+        HUD_DEV_PORT,
+        "the port that `hud dev` listens on",
+        Some("8765"),
+    ),
+    variable(
         HUD_SERVE_KEY,
-        "the token that clients of `hud serve` must send",
+        "the token that clients of `hud serve` and `hud dev` must send",
         None,
     ),
     variable(HUD_NO_PROGRESS, "no progress bars, when not empty", None),

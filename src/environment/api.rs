@@ -6,6 +6,32 @@ use serde_json::{Map, Value};
 use crate::event::Phase;
 use crate::message::{Content, Message, Tool, Usage};
 
+/// How the copies of a Python environment are kept apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// A fork for each session where that is safe, else a process.
+    #[default]
+    Auto,
+    /// A fork for each session; an error where that is not safe.
+    Fork,
+    /// A process for each session, which imports anew.
+    Spawn,
+    /// One process for all sessions, for development: what one call leaves behind, the next one finds. Scenarios stay their session's.
+    Shared,
+}
+
+impl Isolation {
+    /// The word on command lines and in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Fork => "fork",
+            Self::Spawn => "spawn",
+            Self::Shared => "shared",
+        }
+    }
+}
+
 /// A parameter of a scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Argument {
@@ -50,6 +76,8 @@ pub struct Description {
     pub name: String,
     /// Its version.
     pub version: String,
+    /// What a model should know of it, when it says so.
+    pub instructions: Option<String>,
     /// Tools, hidden ones (leading `_`) included.
     pub tools: Vec<Tool>,
     /// Scenarios.

@@ -1,22 +1,27 @@
 //! The pool: each distinct environment is started once, and every rollout gets a copy of its own.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tokio::sync::OnceCell;
 
-use super::api::{Description, EnvironmentError, ScenarioInfo};
+use super::api::{Description, EnvironmentError, Isolation, ScenarioInfo};
+use super::connection::command::SharedCommand;
 use super::connection::stdio::{StdioOptions, StdioServer, working_directory};
-use super::connection::worker::{Worker, WorkerOptions};
+use super::connection::worker::{StartFailure, Worker, WorkerOptions};
 use super::connection::{package, python};
+use super::describe;
 use super::events::Events;
 use super::log_guard::LogGuard;
-use super::scenario;
+use super::offers::Offers;
 use super::session::{Keeper, Link, Session, SessionOptions};
+use super::started::{Kind, StartOptions, Started};
+use super::warm::WarmInterpreters;
 use crate::event::Phase;
 use crate::mcp::{self, Client, HttpOptions};
 use crate::task::{ConnectionSpec, EnvironmentSpec, Workdir};
@@ -47,29 +52,18 @@ pub struct EnvironmentOptions {
 /// The pool of environments of a job.
 pub struct Environments {
     options: EnvironmentOptions,
+    bases: Mutex<HashMap<EnvironmentSpec, BaseCell>>,
+    /// Those that [`Environments::start`] handed out.
+    handed_out: Mutex<Vec<Weak<Started>>>,
+    numbers: AtomicUsize,
+    logs: LogGuard,
+    warm: WarmInterpreters,
     /// Sockets and, without a cache, the package: a folder that only we can enter, gone with us.
     scratch: tempfile::TempDir,
-    bases: Mutex<HashMap<EnvironmentSpec, BaseCell>>,
-    started: AtomicUsize,
-    logs: LogGuard,
 }
 
-/// Filled once: by the base, or by why it did not start.
-type BaseCell = Arc<OnceCell<Result<Base, EnvironmentError>>>;
-
-struct Base {
-    description: Arc<Description>,
-    startup: Duration,
-    kind: Kind,
-}
-
-enum Kind {
-    Worker {
-        worker: Arc<Worker>,
-        workdir: Workdir,
-    },
-    Servers,
-}
+/// Filled once: by the environment, or by why it did not start.
+type BaseCell = Arc<OnceCell<Result<Arc<Started>, EnvironmentError>>>;
 
 fn connect_error(message: impl Into<String>) -> EnvironmentError {
     EnvironmentError {
@@ -87,11 +81,13 @@ impl Environments {
     pub fn new(options: EnvironmentOptions) -> anyhow::Result<Self> {
         Ok(Self {
             options,
+            bases: Mutex::default(),
+            handed_out: Mutex::default(),
+            numbers: AtomicUsize::new(0),
+            logs: LogGuard::default(),
+            warm: WarmInterpreters::default(),
             // A short name: the path of a unix socket may have at most about 100 bytes.
             scratch: tempfile::TempDir::with_prefix("hud-")?,
-            bases: Mutex::new(HashMap::new()),
-            started: AtomicUsize::new(0),
-            logs: LogGuard::default(),
         })
     }
 
@@ -100,17 +96,17 @@ impl Environments {
         &self.options.logs
     }
 
+    /// The folder of commands that name none.
+    pub fn folder(&self) -> &Path {
+        &self.options.folder
+    }
+
     /// Starts the environment unless that was done, and says what it offers.
     pub async fn prepare(
         &self,
         spec: &EnvironmentSpec,
     ) -> Result<Arc<Description>, EnvironmentError> {
-        let cell = self.base(spec).await;
-        match cell.get() {
-            Some(Ok(base)) => Ok(Arc::clone(&base.description)),
-            Some(Err(error)) => Err(error.clone()),
-            None => Err(connect_error("the environment was not started")),
-        }
+        Ok(Arc::clone(&self.base(spec).await?.description))
     }
 
     /// How long [`Environments::prepare`] took for `spec`, when it succeeded.
@@ -119,118 +115,211 @@ impl Environments {
         cell.get()?.as_ref().ok().map(|base| base.startup)
     }
 
-    /// Opens a copy.
+    /// Opens a copy, starting the environment unless that was done.
     pub async fn open(
         &self,
         spec: &EnvironmentSpec,
         options: &SessionOptions,
     ) -> Result<Session, EnvironmentError> {
-        let cell = self.base(spec).await;
-        let base = match cell.get() {
-            Some(Ok(base)) => base,
-            Some(Err(error)) => return Err(error.clone()),
-            None => return Err(connect_error("the environment was not started")),
-        };
-        match &base.kind {
-            Kind::Worker { worker, workdir } => {
-                self.open_copy(worker, *workdir, &base.description, options)
+        let base = self.base(spec).await?;
+        self.open_started(&base, options).await
+    }
+
+    /// Starts an environment beside those of the pool; it runs until it is closed. Dropping the future ends what was begun.
+    pub async fn start(
+        &self,
+        spec: &EnvironmentSpec,
+        options: &StartOptions,
+    ) -> Result<Arc<Started>, EnvironmentError> {
+        let started = Arc::new(Box::pin(self.launch(spec, options, true)).await?);
+        if let Ok(mut handed_out) = self.handed_out.lock() {
+            handed_out.retain(|started| started.strong_count() > 0);
+            handed_out.push(Arc::downgrade(&started));
+        }
+        Ok(started)
+    }
+
+    /// Opens a copy of an environment that was started by [`Environments::start`].
+    pub async fn open_started(
+        &self,
+        started: &Started,
+        options: &SessionOptions,
+    ) -> Result<Session, EnvironmentError> {
+        match &started.kind {
+            Kind::Worker {
+                worker, workdir, ..
+            } => {
+                self.open_copy(worker, *workdir, &started.description, options)
                     .await
             }
-            Kind::Servers => match spec {
-                EnvironmentSpec::Servers { servers } => self.open_servers(servers, options).await,
-                EnvironmentSpec::Python { .. }
-                | EnvironmentSpec::Image { .. }
-                | EnvironmentSpec::Hub { .. } => Err(connect_error("not a server")),
-            },
+            Kind::Servers => self.open_alone(started, options).await,
+            Kind::Command(command) => Ok(self.join(command, options)),
         }
     }
 
-    /// Ends every base process. Copies that still live end with their base.
+    /// Opens a copy that has processes of its own, where [`Environments::open_started`] would share one: for a scenario, whose state is its
+    /// session's.
+    pub async fn open_alone(
+        &self,
+        started: &Started,
+        options: &SessionOptions,
+    ) -> Result<Session, EnvironmentError> {
+        match (&started.kind, &started.spec) {
+            (Kind::Servers | Kind::Command(_), EnvironmentSpec::Servers { servers }) => {
+                self.open_servers(servers, options).await
+            }
+            (Kind::Worker { .. } | Kind::Servers | Kind::Command(_), _) => {
+                Err(connect_error("not a server"))
+            }
+        }
+    }
+
+    /// Makes the next [`Environments::start`] of `spec` import everything anew, also what lies outside the project.
+    pub fn forget_warm(&self, spec: &EnvironmentSpec) {
+        self.warm.forget(spec);
+    }
+
+    /// Ends every environment. Copies that still live end with theirs.
     pub async fn close(&self) {
         let bases: Vec<_> = match self.bases.lock() {
             Ok(mut bases) => bases.drain().map(|(_, cell)| cell).collect(),
             Err(_) => Vec::new(),
         };
-        let closings = bases.iter().filter_map(|cell| match cell.get() {
-            Some(Ok(Base {
-                kind: Kind::Worker { worker, .. },
-                ..
-            })) => Some(worker.close()),
-            Some(
-                Ok(Base {
-                    kind: Kind::Servers,
-                    ..
-                })
-                | Err(_),
-            )
-            | None => None,
-        });
-        futures::future::join_all(closings).await;
+        let bases = bases
+            .iter()
+            .filter_map(|cell| cell.get()?.as_ref().ok().cloned());
+        let handed_out: Vec<_> = match self.handed_out.lock() {
+            Ok(mut handed_out) => handed_out.drain(..).collect(),
+            Err(_) => Vec::new(),
+        };
+        let all: Vec<Arc<Started>> = bases
+            .chain(handed_out.iter().filter_map(Weak::upgrade))
+            .collect();
+        futures::future::join_all(all.iter().map(|started| started.close())).await;
+        self.warm.close();
     }
 
-    async fn base(&self, spec: &EnvironmentSpec) -> Arc<OnceCell<Result<Base, EnvironmentError>>> {
+    async fn base(&self, spec: &EnvironmentSpec) -> Result<Arc<Started>, EnvironmentError> {
         let cell = match self.bases.lock() {
             Ok(mut bases) => Arc::clone(bases.entry(spec.clone()).or_default()),
             Err(poisoned) => Arc::clone(poisoned.into_inner().entry(spec.clone()).or_default()),
         };
-        cell.get_or_init(|| self.start(spec)).await;
-        cell
+        cell.get_or_init(|| async {
+            let options = StartOptions::default();
+            Box::pin(self.launch(spec, &options, false))
+                .await
+                .map(Arc::new)
+        })
+        .await
+        .clone()
     }
 
-    async fn start(&self, spec: &EnvironmentSpec) -> Result<Base, EnvironmentError> {
+    async fn launch(
+        &self,
+        spec: &EnvironmentSpec,
+        options: &StartOptions,
+        compared: bool,
+    ) -> Result<Started, EnvironmentError> {
         let begun = Instant::now();
-        let (description, kind) = match spec {
-            EnvironmentSpec::Python {
-                source,
-                attr,
-                python,
-                workdir,
-                env,
-            } => {
-                let (worker, description) = self
-                    .start_worker(source, attr.as_deref(), python.as_deref(), env)
-                    .await
-                    .map_err(connect_error)?;
-                let kind = Kind::Worker {
-                    worker: Arc::new(worker),
-                    workdir: *workdir,
-                };
-                (description, kind)
-            }
-            EnvironmentSpec::Servers { servers } => {
-                (self.describe_servers(servers).await?, Kind::Servers)
-            }
-            EnvironmentSpec::Image { image, .. } => {
-                return Err(connect_error(format!(
-                    "this version does not start images\nhint: run it as a command: {{command: [docker, run, -i, --rm, {image}]}}"
-                )));
-            }
-            EnvironmentSpec::Hub { name, .. } => {
-                return Err(connect_error(format!(
-                    "this version does not resolve hosted environments by name\nhint: reach `{name}` by its address: {{url: …, headers: {{…}}}}"
-                )));
-            }
-        };
-        Ok(Base {
-            description: Arc::new(description),
+        match spec {
+            EnvironmentSpec::Python { .. } => self.start_worker(spec, options).await,
+            EnvironmentSpec::Servers { servers } => self.start_servers(servers, spec, options, compared).await,
+            EnvironmentSpec::Image { image, .. } => Err(connect_error(format!(
+                "this version does not start images\nhint: run it as a command: {{command: [docker, run, -i, --rm, {image}]}}"
+            ))),
+            EnvironmentSpec::Hub { name, .. } => Err(connect_error(format!(
+                "this version does not resolve hosted environments by name\nhint: reach `{name}` by its address: {{url: …, headers: {{…}}}}"
+            ))),
+        }
+        .map(|started| Started {
             startup: begun.elapsed(),
-            kind,
+            ..started
         })
     }
 
     async fn start_worker(
         &self,
+        spec: &EnvironmentSpec,
+        options: &StartOptions,
+    ) -> Result<Started, EnvironmentError> {
+        let EnvironmentSpec::Python {
+            source,
+            attr,
+            python,
+            workdir,
+            env,
+        } = spec
+        else {
+            return Err(connect_error("not a Python environment"));
+        };
+        let asked = python.as_deref().or(self.options.python.as_deref());
+        let program = self
+            .interpreter(source, asked, env)
+            .map_err(connect_error)?;
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let stem = source.file_stem().unwrap_or_default().to_string_lossy();
+        let log = options.log.clone().unwrap_or_else(|| {
+            self.options
+                .logs
+                .join(format!("environment-{stem}-{number}.log"))
+        });
+        let launch = |program: Program| WorkerOptions {
+            program,
+            args: worker_arguments(source, attr.as_deref(), options),
+            socket: self.scratch.path().join(format!("{number}.sock")),
+            log: log.clone(),
+            timeout: options.timeout.unwrap_or(self.options.startup_timeout),
+            source: source.clone(),
+            notices: options.notices.clone(),
+        };
+        let nursery = Some(Path::new(&program.program))
+            .filter(|_| options.nursery)
+            .and_then(|interpreter| self.warm.ready(spec, interpreter));
+        let outcome = match Worker::start(launch(program.clone()), nursery.as_ref()).await {
+            Err(StartFailure::NotHatched(message)) => {
+                tracing::debug!("{message}");
+                self.warm.forget(spec);
+                Worker::start(launch(program.clone()), None).await
+            }
+            outcome => outcome,
+        };
+        let (worker, ready) = outcome.map_err(|failure| connect_error(failure.into_message()))?;
+        if options.nursery {
+            let log = log.clone();
+            let notices = options.notices.clone();
+            self.warm
+                .prepare(spec, program, log, &ready.modules, notices);
+        }
+        let offers = Offers::from_describe(&ready.describe);
+        let description = describe::worker(ready.describe, &ready.isolation, ready.reason)
+            .map_err(connect_error)?;
+        Ok(Started {
+            spec: spec.clone(),
+            description: Arc::new(description),
+            offers,
+            startup: Duration::ZERO,
+            files: ready.files,
+            log: Some(log),
+            kind: Kind::Worker {
+                worker: Arc::new(worker),
+                workdir: *workdir,
+                shared: ready.isolation == Isolation::Shared.as_str(),
+            },
+        })
+    }
+
+    /// The interpreter with our package in its path, up to `-m hud.worker`.
+    fn interpreter(
+        &self,
         source: &Path,
-        attr: Option<&str>,
         asked: Option<&Path>,
         extra: &BTreeMap<String, String>,
-    ) -> Result<(Worker, Description), String> {
+    ) -> Result<Program, String> {
         let folder = if source.is_dir() {
             source.to_owned()
         } else {
             source.parent().unwrap_or(Path::new("/")).to_owned()
         };
-        let asked = asked.or(self.options.python.as_deref());
         let interpreter = python::interpreter(asked, &folder, &self.options.variables)?;
         let package = package::install(self.options.cache.as_deref(), self.scratch.path())
             .map_err(|error| format!("cannot lay out the Python package: {error:#}"))?;
@@ -247,36 +336,15 @@ impl Environments {
             env.insert("PYTHONSAFEPATH".to_owned(), "1".to_owned());
             env.insert("HUD_SAFE_PATH".to_owned(), "1".to_owned());
         }
-        let mut args: Vec<std::ffi::OsString> = ["-u", "-m", "hud.worker", "--source"]
-            .map(Into::into)
-            .to_vec();
-        args.push(source.into());
-        if let Some(attr) = attr {
-            args.extend(["--attr".into(), attr.into()]);
-        }
-        let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let stem = source.file_stem().unwrap_or_default().to_string_lossy();
-        let (worker, ready) = Worker::start(WorkerOptions {
-            program: Program {
-                program: interpreter.into(),
-                args,
-                env,
-                cwd: folder,
-                wrapper: self.options.wrapper.clone(),
-                // The base closes its copies' scenarios first, within a second.
-                death_signal: DeathSignal::Terminate,
-            },
-            socket: self.scratch.path().join(format!("{number}.sock")),
-            log: self
-                .options
-                .logs
-                .join(format!("environment-{stem}-{number}.log")),
-            timeout: self.options.startup_timeout,
-            source: source.to_owned(),
+        Ok(Program {
+            program: interpreter.into(),
+            args: ["-u", "-m", "hud.worker"].map(Into::into).to_vec(),
+            env,
+            cwd: folder,
+            wrapper: self.options.wrapper.clone(),
+            // The base closes its copies' scenarios first, within a second.
+            death_signal: DeathSignal::Terminate,
         })
-        .await?;
-        let description = describe_worker(ready.describe, &ready.isolation, ready.reason)?;
-        Ok((worker, description))
     }
 
     async fn open_copy(
@@ -316,7 +384,7 @@ impl Environments {
                 .map_err(|error| connect_error(format!("the copy did not start: {error}")))?;
         let link = Link {
             name: description.name.clone(),
-            client,
+            client: Arc::new(client),
             keeper: Keeper::Copy {
                 worker: Arc::clone(worker),
                 exit: tokio::sync::Mutex::new(Some(copy.exit)),
@@ -382,21 +450,9 @@ impl Environments {
     ) -> Result<(Link, Arc<Events>), String> {
         let (client, keeper, events) = match spec {
             ConnectionSpec::Stdio { command, env, cwd } => {
-                let mut variables = self.options.variables.clone();
-                variables.extend(env.clone());
                 let events = events(options, false);
-                let (server, client) = StdioServer::start(
-                    StdioOptions {
-                        command,
-                        env: variables,
-                        cwd: working_directory(cwd.as_deref(), &self.options.folder),
-                        wrapper: self.options.wrapper.clone(),
-                        log: options.log.clone(),
-                        timeout: self.options.startup_timeout,
-                    },
-                    events.clone(),
-                )
-                .await?;
+                let command = self.command(command, env, cwd.as_deref(), options.log.clone());
+                let (server, client) = StdioServer::start(command, events.clone()).await?;
                 (client, Keeper::Stdio(Box::new(server)), events)
             }
             ConnectionSpec::Http {
@@ -420,127 +476,142 @@ impl Environments {
         };
         let link = Link {
             name: name.to_owned(),
-            client,
+            client: Arc::new(client),
             keeper,
         };
         Ok((link, events))
     }
 
-    /// Servers describe themselves over MCP, in a session of its own that is closed again.
-    async fn describe_servers(
+    fn command<'a>(
+        &self,
+        command: &'a [String],
+        env: &BTreeMap<String, String>,
+        cwd: Option<&Path>,
+        log: PathBuf,
+    ) -> StdioOptions<'a> {
+        let mut variables = self.options.variables.clone();
+        variables.extend(env.clone());
+        StdioOptions {
+            command,
+            env: variables,
+            cwd: working_directory(cwd, &self.options.folder),
+            wrapper: self.options.wrapper.clone(),
+            log,
+            timeout: self.options.startup_timeout,
+        }
+    }
+
+    async fn start_servers(
         &self,
         servers: &[(String, ConnectionSpec)],
-    ) -> Result<Description, EnvironmentError> {
-        let trace_id = uuid::Uuid::new_v4().simple().to_string();
-        let options = SessionOptions {
-            log: self.options.logs.join("environment-describe.log"),
-            trace_id,
-            seed: None,
-            sampler: None,
-            on_log: None,
+        spec: &EnvironmentSpec,
+        options: &StartOptions,
+        compared: bool,
+    ) -> Result<Started, EnvironmentError> {
+        let log = options
+            .log
+            .clone()
+            .unwrap_or_else(|| self.options.logs.join("environment-describe.log"));
+        let (session, kind) = match (servers, options.isolation) {
+            ([(_, ConnectionSpec::Stdio { command, env, cwd })], Isolation::Shared) => {
+                let mut command = self.command(command, env, cwd.as_deref(), log.clone());
+                command.timeout = options.timeout.unwrap_or(command.timeout);
+                let command = SharedCommand::start(command, options.notices.clone())
+                    .await
+                    .map_err(connect_error)?;
+                let command = Arc::new(command);
+                let session = self.join(&command, &describing(log.clone()));
+                (session, Kind::Command(command))
+            }
+            _ => {
+                let session = self.open_servers(servers, &describing(log.clone())).await?;
+                (session, Kind::Servers)
+            }
         };
-        let session = self.open_servers(servers, &options).await?;
         let described = session.describe().await;
-        session.close().await;
-        let (name, version, tools, scenarios) = described?;
-        let isolation = match servers.first() {
-            Some((_, ConnectionSpec::Stdio { .. })) => {
-                "each rollout starts the command anew, in a process of its own"
-            }
-            Some((_, ConnectionSpec::Http { .. })) | None => {
-                "each rollout has an MCP session of its own; what else the server isolates is its matter"
-            }
+        // The pool never compares what it starts.
+        let offers = if compared && described.is_ok() {
+            session.offers().await
+        } else {
+            Offers::default()
         };
-        Ok(Description {
-            name,
-            version,
-            tools,
-            scenarios,
-            task_rows: Vec::new(),
-            isolation: isolation.to_owned(),
-            isolation_reason: None,
+        session.close().await;
+        let (identity, tools, scenarios) = described?;
+        let isolation = describe::isolation_of_servers(servers, options.isolation);
+        Ok(Started {
+            spec: spec.clone(),
+            description: Arc::new(Description {
+                name: identity.name,
+                version: identity.version,
+                instructions: identity.instructions,
+                tools,
+                scenarios,
+                task_rows: Vec::new(),
+                isolation: isolation.to_owned(),
+                isolation_reason: None,
+            }),
+            offers,
+            startup: Duration::ZERO,
+            files: Vec::new(),
+            log: options.log.clone(),
+            kind,
         })
     }
+
+    /// A session in a program that others use too.
+    fn join(&self, command: &Arc<SharedCommand>, options: &SessionOptions) -> Session {
+        let events = events(options, true);
+        let link = Link {
+            name: "environment".to_owned(),
+            client: Arc::clone(command.client()),
+            keeper: Keeper::Shared {
+                command: Arc::clone(command),
+                _joined: command.join(events.clone()),
+            },
+        };
+        Session::new(
+            vec![link],
+            String::new(),
+            Vec::new(),
+            options,
+            self.logs.watch(&options.log),
+            &[events],
+        )
+    }
+}
+
+/// A session that only asks a server what it offers.
+fn describing(log: PathBuf) -> SessionOptions {
+    SessionOptions {
+        log,
+        trace_id: uuid::Uuid::new_v4().simple().to_string(),
+        seed: None,
+        sampler: None,
+        on_log: None,
+        client: None,
+    }
+}
+
+fn worker_arguments(source: &Path, attr: Option<&str>, options: &StartOptions) -> Vec<OsString> {
+    let mut args: Vec<OsString> = vec!["--source".into(), source.into()];
+    if let Some(attr) = attr {
+        args.extend(["--attr".into(), attr.into()]);
+    }
+    if options.isolation != Isolation::Auto {
+        args.extend(["--isolation".into(), options.isolation.as_str().into()]);
+    }
+    for folder in &options.project {
+        args.extend(["--project".into(), folder.into()]);
+    }
+    args
 }
 
 fn events(options: &SessionOptions, sampling: bool) -> Arc<Events> {
     Arc::new(Events {
         sampler: options.sampler.clone().filter(|_| sampling),
         on_log: options.on_log.clone(),
+        client: options.client.clone(),
         session: OnceLock::new(),
-    })
-}
-
-fn describe_worker(
-    mut describe: Map<String, Value>,
-    isolation: &str,
-    reason: Option<String>,
-) -> Result<Description, String> {
-    let text = |value: Option<Value>| match value {
-        Some(Value::String(text)) => text,
-        _ => String::new(),
-    };
-    let list = |value: Option<Value>| match value {
-        Some(Value::Array(items)) => items,
-        _ => Vec::new(),
-    };
-    let tools = list(describe.remove("tools"))
-        .into_iter()
-        .map(mcp::tool_from_json)
-        .collect::<Result<_, _>>()
-        .map_err(|error| error.to_string())?;
-    let scenarios = list(describe.remove("scenarios"))
-        .iter()
-        .filter_map(scenario_info)
-        .collect();
-    let task_rows = list(describe.remove("tasks"))
-        .into_iter()
-        .filter_map(|row| match row {
-            Value::Object(row) => Some(row),
-            _ => None,
-        })
-        .collect();
-    let isolation = match isolation {
-        "fork" => {
-            "each rollout in a fork of its own: memory is isolated, files and services are shared"
-        }
-        _ => {
-            "each rollout in a process of its own: memory is isolated, files and services are shared"
-        }
-    };
-    Ok(Description {
-        name: text(describe.remove("name")),
-        version: text(describe.remove("version")),
-        tools,
-        scenarios,
-        task_rows,
-        isolation: isolation.to_owned(),
-        isolation_reason: reason,
-    })
-}
-
-fn scenario_info(value: &Value) -> Option<ScenarioInfo> {
-    let arguments = value["arguments"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|argument| {
-            let name = argument["name"].as_str()?;
-            let required = argument["required"].as_bool().unwrap_or(false);
-            Some(scenario::argument(name, required, Some(argument)))
-        })
-        .collect();
-    Some(ScenarioInfo {
-        name: value["name"].as_str()?.to_owned(),
-        description: value["description"].as_str().unwrap_or_default().to_owned(),
-        arguments,
-        chat: value["chat"].as_bool() == Some(true),
-        required_env_vars: value["required_env_vars"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|name| name.as_str().map(str::to_owned))
-            .collect(),
     })
 }
 

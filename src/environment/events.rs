@@ -14,6 +14,7 @@ use crate::message::{Arguments, Block, Message, StopReason, ToolCall, Turn, Usag
 pub(super) struct Events {
     pub(super) sampler: Option<Arc<dyn Sampler>>,
     pub(super) on_log: Option<LogSink>,
+    pub(super) client: Option<Arc<dyn ClientEvents>>,
     pub(super) session: OnceLock<Weak<Inner>>,
 }
 
@@ -47,6 +48,9 @@ impl ClientEvents for Events {
     }
 
     async fn sample(&self, parameters: Value) -> Result<Value, String> {
+        if let (None, Some(client)) = (&self.sampler, &self.client) {
+            return client.sample(parameters).await;
+        }
         let sampler = self.sampler.as_ref().ok_or(
             "model calls on the environment's behalf are not granted to this connection; a remote server needs `sampling: true` in the task's env",
         )?;
@@ -61,11 +65,18 @@ impl ClientEvents for Events {
 
     fn offers_sampling(&self) -> bool {
         self.sampler.is_some()
+            || self
+                .client
+                .as_ref()
+                .is_some_and(|client| client.offers_sampling())
     }
 
     fn log(&self, level: &str, text: &str) {
         if let Some(on_log) = &self.on_log {
             on_log(level, text);
+        }
+        if let Some(client) = &self.client {
+            client.log(level, text);
         }
     }
 }

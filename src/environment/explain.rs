@@ -66,6 +66,9 @@ impl Inner {
                 with_log(&format!("{doing} failed: {what}"), &tail)
             }
             Keeper::Stdio(server) => server.explain(&format!("{doing} failed: {failed}")).await,
+            Keeper::Shared { command, .. } => {
+                command.explain(&format!("{doing} failed: {failed}")).await
+            }
             Keeper::Http => format!("{doing} failed: {failed} (`{}`)", link.name),
         }
     }

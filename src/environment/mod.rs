@@ -4,19 +4,26 @@
 //! speak the scenario convention (see `DESIGN` §3) whatever they are: a fork of a Python worker, a process, a server.
 
 mod api;
+pub mod by_hand;
 mod connection;
+mod describe;
 mod environments;
 mod events;
 mod explain;
 mod legacy;
 mod log_guard;
+mod offers;
 mod scenario;
 mod session;
+mod started;
 mod visibility;
+mod warm;
 
 pub use api::{
-    Argument, Description, EnvironmentError, Prompt, ResourceInfo, Sampler, SamplingAnswer,
-    SamplingRequest, ScenarioInfo,
+    Argument, Description, EnvironmentError, Isolation, Prompt, ResourceInfo, Sampler,
+    SamplingAnswer, SamplingRequest, ScenarioInfo,
 };
 pub use environments::{EnvironmentOptions, Environments, missing_variables};
+pub use offers::Offers;
 pub use session::{LogSink, STOP, Session, SessionOptions};
+pub use started::{Notice, NoticeSink, StartOptions, Started};

@@ -11,14 +11,16 @@ use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
 use super::api::{EnvironmentError, Prompt, Sampler, ScenarioInfo};
+use super::connection::command::{Joined, SharedCommand};
 use super::connection::stdio::StdioServer;
 use super::connection::worker::{Exit, Worker};
 use super::events::Events;
 use super::log_guard::WatchedLog;
+use super::offers::Offers;
 use super::visibility::Visibility;
 use super::{legacy, scenario};
 use crate::event::{Evaluation, Phase};
-use crate::mcp::{self, Client, McpError};
+use crate::mcp::{self, Client, McpError, ServerIdentity};
 use crate::message::{Arguments, Content, Tool, ToolCall, ToolResult};
 use crate::task::Invocation;
 use crate::util::{suggest, time};
@@ -48,6 +50,8 @@ pub struct SessionOptions {
     pub sampler: Option<Arc<dyn Sampler>>,
     /// Takes what the environment logs through MCP: level and text.
     pub on_log: Option<LogSink>,
+    /// Answers what the copy asks of its client, and takes what it tells it; `None` in a rollout, where `sampler` and `on_log` are all there is.
+    pub client: Option<Arc<dyn mcp::ClientEvents>>,
 }
 
 /// How one of the session's connections ends.
@@ -59,6 +63,11 @@ pub(super) enum Keeper {
     },
     /// A program of its own.
     Stdio(Box<StdioServer>),
+    /// A program that other sessions use too.
+    Shared {
+        command: Arc<SharedCommand>,
+        _joined: Joined,
+    },
     /// A server that lives on.
     Http,
 }
@@ -66,7 +75,7 @@ pub(super) enum Keeper {
 /// One connection of a session.
 pub(super) struct Link {
     pub(super) name: String,
-    pub(super) client: Client,
+    pub(super) client: Arc<Client>,
     pub(super) keeper: Keeper,
 }
 
@@ -142,10 +151,10 @@ impl Session {
         self.inner.setup(scenario, args).await
     }
 
-    /// Name, version, tools (those that are listed) and scenarios, asked over MCP.
+    /// Who the environment is, its tools (those that are listed) and its scenarios, asked over MCP.
     pub(super) async fn describe(
         &self,
-    ) -> Result<(String, String, Vec<Tool>, Vec<ScenarioInfo>), EnvironmentError> {
+    ) -> Result<(ServerIdentity, Vec<Tool>, Vec<ScenarioInfo>), EnvironmentError> {
         let tools = self.inner.all_tools().await?;
         let mut scenarios = Vec::new();
         for link in &self.inner.links {
@@ -166,7 +175,23 @@ impl Session {
             }
         }
         let identity = self.inner.links[0].client.identity();
-        Ok((identity.name, identity.version, tools, scenarios))
+        Ok((identity, tools, scenarios))
+    }
+
+    /// Everything that is listed, as it is on the wire. A list that cannot be had is empty: this only serves to compare versions.
+    pub(super) async fn offers(&self) -> Offers {
+        let mut offers = Offers::default();
+        for link in &self.inner.links {
+            match link.client.listings().await {
+                Ok(listings) => offers.extend(Offers::from_lists(
+                    &listings.tools,
+                    &listings.prompts,
+                    &[listings.resources, listings.templates],
+                )),
+                Err(error) => tracing::debug!("`{}` does not list all: {error}", link.name),
+            }
+        }
+        offers
     }
 
     /// The tools that an agent may see now.
@@ -284,6 +309,9 @@ impl Session {
             if let Keeper::Copy { worker, .. } = &link.keeper {
                 worker.command("close", &self.inner.trace_id);
             }
+            if matches!(link.keeper, Keeper::Shared { .. }) {
+                continue;
+            }
             link.client.close(CLOSE).await;
             match &link.keeper {
                 Keeper::Copy { worker, exit } => {
@@ -293,7 +321,7 @@ impl Session {
                     warnings.extend(end_copy(worker, &self.inner.trace_id, exit).await);
                 }
                 Keeper::Stdio(server) => server.close().await,
-                Keeper::Http => {}
+                Keeper::Shared { .. } | Keeper::Http => {}
             }
         }
         warnings.extend(self.inner.watched_log.sentence());

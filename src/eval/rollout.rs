@@ -118,6 +118,7 @@ impl Rollout {
                     });
                 })
             }),
+            client: None,
         };
         let mut retry = 0;
         loop {

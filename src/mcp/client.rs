@@ -47,6 +47,8 @@ pub struct ServerIdentity {
     pub version: String,
     /// The protocol version spoken.
     pub protocol: String,
+    /// What a model should know of it.
+    pub instructions: Option<String>,
 }
 
 /// A prompt that a server offers.
@@ -180,6 +182,7 @@ impl Client {
             protocol: info.as_ref().map_or_else(String::new, |info| {
                 info.protocol_version.as_str().to_owned()
             }),
+            instructions: info.as_ref().and_then(|info| info.instructions.clone()),
         }
     }
 
@@ -263,6 +266,25 @@ impl Client {
             )),
             _ => Err(McpError::Protocol {
                 detail: format!("an unexpected answer to tools/call of `{}`", call.name),
+            }),
+        }
+    }
+
+    /// Calls a tool; its answer as it came, in MCP's JSON, with annotations and whatever else our own vocabulary leaves out. A tool that asks for input
+    /// from a person is an error.
+    pub async fn call_tool_json(
+        &self,
+        name: &str,
+        arguments: Map<String, Value>,
+    ) -> Result<Value, McpError> {
+        let params = CallToolRequestParams::new(name.to_owned()).with_arguments(arguments);
+        match self.peer.call_tool_once(params).await? {
+            rmcp::model::CallToolResponse::Complete(result) => serde_json::to_value(result)
+                .map_err(|error| McpError::Protocol {
+                    detail: format!("the answer of `{name}` is no JSON: {error}"),
+                }),
+            _ => Err(McpError::Protocol {
+                detail: format!("the tool `{name}` asks for input from a person"),
             }),
         }
     }

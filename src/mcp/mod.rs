@@ -6,9 +6,11 @@
 mod client;
 mod convert;
 mod error;
+mod front;
 mod handler;
+mod inspect;
 mod line_transport;
-mod relay;
+mod listings;
 mod server;
 mod sse_transport;
 
@@ -17,9 +19,12 @@ pub use client::{
     tool_result_json, tools_json,
 };
 pub use error::McpError;
-pub use handler::ClientEvents;
-pub use line_transport::{LineDiagnostics, MAX_LINE};
-pub use relay::{
-    CopySource, Janitor, Relay, RelayServer, RelayedCopy, SESSION_META, SessionLimits,
+pub use front::{
+    CallOutcome, CallReport, CopySource, Identity, Janitor, Limits, Relay, RelayServer,
+    RelayedCopy, SESSION_META, VersionChange,
 };
+pub use handler::ClientEvents;
+pub use inspect::{About, Offer};
+pub use line_transport::{LineDiagnostics, MAX_LINE};
+pub use listings::Listings;
 pub use server::{HttpServing, http_service, serve_stream};

@@ -9,7 +9,7 @@ use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
-use super::relay::{Relay, RelayServer};
+use super::front::{Relay, RelayServer};
 
 /// Where an HTTP server may be reached.
 #[derive(Clone, Debug)]

@@ -1,115 +1,91 @@
 //! An environment as an MCP server: every client works in a copy of its own, over streamable HTTP at `/mcp` or over a byte stream.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::access::{Token, require_token};
-use crate::environment::{Description, EnvironmentError, Environments, SessionOptions};
-use crate::mcp::{CopySource, HttpServing, RelayServer, RelayedCopy, SessionLimits};
-use crate::task::EnvironmentSpec;
+use super::rest;
+pub use crate::mcp::Limits;
+use crate::mcp::{CopySource, HttpServing, RelayServer};
 
-/// What is served, and to whom.
+/// To whom an environment is served, and how.
 #[derive(Clone)]
 pub struct ServeOptions {
-    /// The environment.
-    pub env: EnvironmentSpec,
-    /// Where the copies' logs go.
-    pub logs: PathBuf,
     /// Names that requests may carry in `Host`.
     pub hosts: Vec<String>,
+    /// Pages (`https://app.example.com`) whose scripts may use the server; requests with any other `Origin` are refused.
+    pub origins: Vec<String>,
     /// The token that requests must carry, when there is one.
     pub token: Option<Token>,
-    /// Bounds of the sessions.
-    pub limits: SessionLimits,
+    /// Bounds of what clients may use.
+    pub limits: Limits,
+    /// How long calls in flight may go on in a copy of an older version.
+    pub drain: Duration,
+    /// A tool that runs longer is stopped; `None` lets it run.
+    pub tool_timeout: Option<Duration>,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            hosts: ["localhost", "127.0.0.1", "::1"]
+                .map(str::to_owned)
+                .to_vec(),
+            origins: Vec::new(),
+            token: None,
+            limits: Limits::default(),
+            drain: Duration::from_secs(10),
+            tool_timeout: None,
+        }
+    }
 }
 
 /// A server of one environment.
 pub struct McpServer {
     relays: Arc<RelayServer>,
-    description: Arc<Description>,
+    source: Arc<dyn CopySource>,
+    status: Option<Arc<dyn rest::Status>>,
     options: ServeOptions,
-    environments: Arc<Environments>,
     cancel: CancellationToken,
     tasks: JoinSet<()>,
 }
 
-struct Copies {
-    environments: Arc<Environments>,
-    env: EnvironmentSpec,
-    logs: PathBuf,
-    description: Arc<Description>,
-}
-
-#[async_trait]
-impl CopySource for Copies {
-    fn identity(&self) -> (String, String) {
-        (
-            self.description.name.clone(),
-            self.description.version.clone(),
-        )
-    }
-
-    async fn open(&self) -> Result<Arc<dyn RelayedCopy>, String> {
-        let trace_id = uuid::Uuid::new_v4().simple().to_string();
-        let options = SessionOptions {
-            log: self.logs.join(format!("{trace_id}.log")),
-            trace_id,
-            seed: None,
-            sampler: None,
-            on_log: None,
-        };
-        let session = self
-            .environments
-            .open(&self.env, &options)
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(Arc::new(session))
-    }
-}
-
 impl McpServer {
-    /// Starts the environment, without a client yet.
-    ///
-    /// # Errors
-    /// When the environment does not start.
-    pub async fn start(
-        environments: Arc<Environments>,
-        options: ServeOptions,
-    ) -> Result<Self, EnvironmentError> {
-        let description = environments.prepare(&options.env).await?;
-        let copies = Copies {
-            environments: Arc::clone(&environments),
-            env: options.env.clone(),
-            logs: options.logs.clone(),
-            description: Arc::clone(&description),
-        };
-        let (relays, janitor) = RelayServer::new(Arc::new(copies), options.limits);
+    /// A server without a client yet. Must be called within a runtime.
+    pub fn new(source: Arc<dyn CopySource>, options: ServeOptions) -> Self {
+        let (relays, janitor) = RelayServer::new(Arc::clone(&source), options.limits);
         let mut tasks = JoinSet::new();
         tasks.spawn(janitor.run(Arc::clone(&relays)));
-        Ok(Self {
+        Self {
             relays,
-            description,
+            source,
+            status: None,
             options,
-            environments,
             cancel: CancellationToken::new(),
             tasks,
-        })
+        }
     }
 
-    /// What the environment offers.
-    pub fn description(&self) -> &Description {
-        &self.description
+    /// Serves the plain HTTP routes of [`rest`] beside MCP, with `status` behind `/health` and `/logs`.
+    #[must_use]
+    pub fn with_routes(mut self, status: Arc<dyn rest::Status>) -> Self {
+        self.status = Some(status);
+        self
     }
 
-    /// The HTTP app: MCP at `/mcp`, `{"status":"ok"}` at `/health`.
+    /// The sessions and their copies, for other ways to serve the same environment.
+    pub fn relays(&self) -> &Arc<RelayServer> {
+        &self.relays
+    }
+
+    /// The HTTP app: MCP at `/mcp`; the routes of [`rest`], or `{"status":"ok"}` at `/health`.
     pub fn app(&self) -> Router {
         let serving = HttpServing {
             hosts: self.options.hosts.clone(),
@@ -124,10 +100,24 @@ impl McpServer {
                 require_token,
             ));
         }
-        app.route(
-            "/health",
-            get(|| async { axum::Json(serde_json::json!({"status": "ok"})) }),
-        )
+        let Some(status) = &self.status else {
+            return app.route(
+                "/health",
+                get(|| async { axum::Json(serde_json::json!({"status": "ok"})) }),
+            );
+        };
+        let backend = rest::SharedCopy::new(
+            Arc::clone(&self.relays),
+            Arc::clone(&self.source),
+            self.options.tool_timeout,
+        );
+        let guard = rest::Guard {
+            hosts: self.options.hosts.clone(),
+            origins: self.options.origins.clone(),
+            token: self.options.token.clone(),
+            body_bytes: self.options.limits.body_bytes,
+        };
+        app.merge(rest::routes(Arc::new(backend), Arc::clone(status), guard))
     }
 
     /// Serves the app on `listener` until `stop` fires; running answers then have two seconds to finish.
@@ -139,6 +129,12 @@ impl McpServer {
         listener: tokio::net::TcpListener,
         stop: CancellationToken,
     ) -> std::io::Result<()> {
+        // An answer is a few small writes; waiting for the client's acknowledgement of each would cost it 40 ms.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!("TCP_NODELAY was refused: {error}");
+            }
+        });
         let stopped = stop.clone();
         let serving = axum::serve(listener, self.app())
             .with_graceful_shutdown(async move { stopped.cancelled().await });
@@ -180,6 +176,5 @@ impl McpServer {
             while self.tasks.join_next().await.is_some() {}
         })
         .await;
-        self.environments.close().await;
     }
 }

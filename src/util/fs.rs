@@ -122,6 +122,11 @@ pub fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |meta| meta.len())
 }
 
+/// When a file or folder was last modified; `None` when there is none.
+pub fn modified(path: &Path) -> Option<std::time::SystemTime> {
+    fs::metadata(path).ok()?.modified().ok()
+}
+
 /// Cuts a file to its first `length` bytes.
 pub fn truncate(path: &Path, length: u64) -> Result<()> {
     File::options()

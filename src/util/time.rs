@@ -28,6 +28,15 @@ pub fn human(duration: Duration) -> String {
     }
 }
 
+/// As [`human`], and whole milliseconds below a second: `4 ms`, `1.2s`.
+pub fn brief(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        format!("{} ms", duration.as_millis())
+    } else {
+        human(duration)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,5 +45,7 @@ mod tests {
     fn durations_read_well() {
         let shown = [400, 12_000, 185_000, 3_720_000].map(|ms| human(Duration::from_millis(ms)));
         assert_eq!(shown, ["0.4s", "12s", "3m 05s", "1h 02m"]);
+        let shown = [0, 999, 1_200].map(|ms| brief(Duration::from_millis(ms)));
+        assert_eq!(shown, ["0 ms", "999 ms", "1.2s"]);
     }
 }

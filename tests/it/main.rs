@@ -9,7 +9,11 @@
     reason = "a test stops at what it did not expect, starts programs, writes files and says aloud what it skips; `pub` says what a module gives to the others"
 )]
 
+mod analyze;
 mod cli;
+mod conformance;
+mod dev_reload;
+mod debug;
 mod docker;
 mod docker_ignore;
 mod engine;
@@ -17,6 +21,7 @@ mod eval;
 mod failures;
 mod init;
 mod interop;
+mod interop_clients;
 mod kill;
 mod lifecycle;
 mod model_failures;

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
-use hud::mcp::SessionLimits;
+use hud::environment::Environments;
 use hud::serve::access::Token;
+use hud::serve::copies::Copies;
 use hud::serve::mcp::{McpServer, ServeOptions};
 use serde_json::{Value, json};
 
@@ -40,6 +42,7 @@ struct Running {
     url: String,
     server: McpServer,
     listening: tokio::task::JoinSet<()>,
+    environments: Arc<Environments>,
     _bench: Bench,
 }
 
@@ -48,18 +51,16 @@ async fn serve(token: Option<&str>) -> Running {
     let env = bench.task("count", json!({}), &[], "").env;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let server = McpServer::start(
-        bench.environments(),
-        ServeOptions {
-            env,
-            logs: bench.path().join("run/logs"),
-            hosts: vec!["127.0.0.1".into(), "localhost".into()],
-            token: token.map(Token::new),
-            limits: SessionLimits::default(),
-        },
-    )
-    .await
-    .unwrap();
+    let environments = bench.environments();
+    let logs = bench.path().join("run/logs");
+    let copies = Copies::start(Arc::clone(&environments), env, logs)
+        .await
+        .unwrap();
+    let options = ServeOptions {
+        token: token.map(Token::new),
+        ..ServeOptions::default()
+    };
+    let server = McpServer::new(copies, options);
     let app = server.app();
     let mut listening = tokio::task::JoinSet::new();
     listening.spawn(async move {
@@ -69,6 +70,7 @@ async fn serve(token: Option<&str>) -> Running {
         url: format!("http://127.0.0.1:{port}/mcp"),
         server,
         listening,
+        environments,
         _bench: bench,
     }
 }
@@ -77,6 +79,7 @@ impl Running {
     async fn close(mut self) {
         self.listening.shutdown().await;
         self.server.close().await;
+        self.environments.close().await;
     }
 }
 

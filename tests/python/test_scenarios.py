@@ -790,7 +790,7 @@ class Listings(WithCopy):
         self.assertEqual(self.client.finish("b"), {})  # type: ignore[arg-type]
 
     def test_unknown_messages(self) -> None:
-        for method in ("completion/complete", "nonsense"):
+        for method in ("resources/teleport", "nonsense"):
             self.assertEqual(self.fails(method).code, -32601)
         self.client.send({"jsonrpc": "2.0", "method": "notifications/unheard_of"})
         self.client.socket.sendall(b"this is not json\n\n")

@@ -760,13 +760,14 @@ class Contexts(WithCopy):
         request = client.start("tools/call", name="reports", arguments={"steps": 2}, _meta={"progressToken": "p"})
         result = client.finish(request)
         self.assertEqual(result["content"][0]["text"], f"my-trace {request}")
+        asked = {"hud/request": request}
         self.assertEqual(
             [(m["method"], m["params"]) for m in client.notifications],
             [
                 ("notifications/progress", {"progressToken": "p", "progress": 0, "total": 2, "message": "step 0"}),
                 ("notifications/progress", {"progressToken": "p", "progress": 1, "total": 2, "message": "step 1"}),
-                ("notifications/message", {"level": "info", "data": {"at": "info"}}),
-                ("notifications/message", {"level": "warning", "data": "w", "logger": "mine"}),
+                ("notifications/message", {"level": "info", "data": {"at": "info"}, "_meta": asked}),
+                ("notifications/message", {"level": "warning", "data": "w", "logger": "mine", "_meta": asked}),
             ],
         )
 
@@ -800,6 +801,7 @@ class Contexts(WithCopy):
                 "systemPrompt": "be brief",
                 "temperature": 0.5,
                 "modelPreferences": {"hints": [{"name": "small"}]},
+                "_meta": {"hud/request": 2},
             },
         )
 

@@ -1,9 +1,12 @@
 //! What may be typed: clap structs, split by command. Nothing here reads a file or the environment, or knows what a value will be used for.
 
+mod analyze;
 mod completions;
+mod debug;
 mod eval;
 mod init;
 mod man;
+mod reach;
 mod scenario;
 mod serve;
 mod set;
@@ -11,10 +14,13 @@ mod values;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+pub(super) use analyze::{AnalysisFormat, AnalyzeArgs};
 pub(super) use completions::{CompletionsArgs, Shell};
+pub(super) use debug::DebugArgs;
 pub(super) use eval::{EvalArgs, PlatformArgs};
 pub(super) use init::{InitArgs, Template};
 pub(super) use man::ManArgs;
+pub(super) use reach::ReachArgs;
 pub(super) use scenario::{
     AnswerArgs, GradeArgs, ListArgs, ScenarioArgs, ScenarioCommand, SetupArgs, TargetArgs,
 };
@@ -85,6 +91,10 @@ pub(in crate::cli) enum Command {
     Eval(Box<EvalArgs>),
     /// Create an environment with tasks from a template
     Init(InitArgs),
+    /// Show what an environment offers: tools, scenarios, resources, prompts
+    Analyze(AnalyzeArgs),
+    /// Check that an environment works, stage by stage
+    Debug(DebugArgs),
     /// Drive the scenarios of an environment by hand
     #[command(visible_alias = "task")]
     Scenario(ScenarioArgs),

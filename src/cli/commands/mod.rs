@@ -1,6 +1,8 @@
 //! One file a command: thin functions from settings to an exit code, with no logic that a server could want.
 
+pub(super) mod analyze;
 pub(super) mod completions;
+pub(super) mod debug;
 pub(super) mod eval;
 pub(super) mod init;
 pub(super) mod man;

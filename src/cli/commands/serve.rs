@@ -14,10 +14,10 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupt::interruptible;
 use crate::cli::target;
 use crate::config::env_vars;
-use crate::environment::Environments;
-use crate::mcp::SessionLimits;
+use crate::environment::{Description, Environments};
 use crate::serve::access::Token;
-use crate::serve::mcp::{McpServer, ServeOptions};
+use crate::serve::copies::Copies;
+use crate::serve::mcp::{Limits, McpServer, ServeOptions};
 use crate::util::fs;
 
 /// As for `hud eval`: a large project takes its time on a cold disk.
@@ -61,15 +61,16 @@ fn mcp(args: &ServeMcpArgs, context: &Context<'_>) -> Result<ExitCode, Failure> 
             env_vars::HUD_SERVE_KEY
         ));
     }
+    let logs = options.logs.clone();
     let serve = ServeOptions {
-        env: spec.clone(),
-        logs: options.logs.clone(),
         hosts: hosts(args),
         token: key.as_deref().map(Token::new),
-        limits: SessionLimits {
+        limits: Limits {
             idle: args.idle_timeout.0,
-            count: args.max_sessions as usize,
+            sessions: args.max_sessions as usize,
+            ..Limits::default()
         },
+        ..ServeOptions::default()
     };
     block_on(async {
         let stop = CancellationToken::new();
@@ -83,10 +84,10 @@ fn mcp(args: &ServeMcpArgs, context: &Context<'_>) -> Result<ExitCode, Failure> 
             let environments = Arc::new(Environments::new(options)?);
             let started = tokio::select! {
                 () = stop.cancelled() => None,
-                started = McpServer::start(Arc::clone(&environments), serve) => Some(started),
+                started = Copies::start(Arc::clone(&environments), spec.clone(), logs) => Some(started),
             };
-            let server = match started {
-                Some(Ok(server)) => server,
+            let copies = match started {
+                Some(Ok(copies)) => copies,
                 ended => {
                     environments.close().await;
                     return match ended {
@@ -95,14 +96,18 @@ fn mcp(args: &ServeMcpArgs, context: &Context<'_>) -> Result<ExitCode, Failure> 
                     };
                 }
             };
+            let server = McpServer::new(copies.clone(), serve);
             let outcome = match listener {
                 None => server
                     .serve_stream(tokio::io::stdin(), tokio::io::stdout(), stop.clone())
                     .await
                     .map_err(Failure::usage),
-                Some(listener) => over_http(&server, listener, &stop, context).await,
+                Some(listener) => {
+                    over_http(&server, copies.description(), listener, &stop, context).await
+                }
             };
             server.close().await;
+            environments.close().await;
             outcome.map(|()| ExitCode::Success)
         };
         let words = "stopping: sessions are closed (Ctrl-C again to stop at once)";
@@ -121,12 +126,12 @@ async fn listen(args: &ServeMcpArgs) -> Result<TcpListener, Failure> {
 
 async fn over_http(
     server: &McpServer,
+    description: &Description,
     listener: TcpListener,
     stop: &CancellationToken,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
     let bound = listener.local_addr()?;
-    let description = server.description();
     context.printer.talk(&format!(
         "{} is served: {}",
         description.name, description.isolation

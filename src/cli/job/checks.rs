@@ -232,6 +232,7 @@ mod tests {
             Arc::new(Description {
                 name: "trivia".to_owned(),
                 version: String::new(),
+                instructions: None,
                 tools: vec![tool("lookup"), tool("_hidden")],
                 scenarios: vec![scenario("initials", &[]), scenario("db", &["DATABASE_URL"])],
                 task_rows: Vec::new(),

@@ -6,7 +6,9 @@ use std::path::Path;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::eval_keys::{EVAL, EVAL_ALIASES, Kind, fits};
+use super::dev_keys::DEV;
+use super::eval_keys::{EVAL, EVAL_ALIASES};
+use super::kinds::{Kind, fits};
 use super::{AGENT_TYPES, FILES, Section};
 use crate::config::{Origin, Setting};
 use crate::util::diagnostic::{Diagnostic, Diagnostics, Location, shown};
@@ -24,6 +26,8 @@ pub struct Project {
     pub agent: Section,
     /// The sections of agent types. Their agent settings are checked as those of `agent` are, `model`, `base_url` and `api_key` are strings.
     pub agent_types: BTreeMap<String, Section>,
+    /// `[dev]`.
+    pub dev: Section,
 }
 
 /// Reads the files of `folder`; a project without any has no settings. `agent_keys` are the names of agent settings
@@ -73,6 +77,7 @@ impl Project {
         };
         merge(&mut self.eval, lower.eval);
         merge(&mut self.agent, lower.agent);
+        merge(&mut self.dev, lower.dev);
         for (name, section) in lower.agent_types {
             merge(self.agent_types.entry(name).or_default(), section);
         }
@@ -122,9 +127,7 @@ impl Reader<'_> {
             match section {
                 "eval" => eval = Some(content),
                 "agent" => project.agent = self.section(section, content, self.agent_keys),
-                "dev" => {
-                    self.section(section, content, &[]);
-                }
+                "dev" => project.dev = self.dev(content),
                 agent_type if AGENT_TYPES.contains(&agent_type) => {
                     let known: Vec<&str> = [AGENT_TYPE_KEYS, self.agent_keys].concat();
                     let found = self.section(section, content, &known);
@@ -164,6 +167,8 @@ impl Reader<'_> {
             "; it belongs in [agent]"
         } else if EVAL.iter().any(|(known, _)| *known == key) {
             "; it belongs in [eval]"
+        } else if DEV.iter().any(|(known, _)| *known == key) {
+            "; it belongs in [dev]"
         } else {
             ""
         };
@@ -209,6 +214,21 @@ impl Reader<'_> {
                 self.error(offset, format!("'{key}' in [eval] {wanted}"));
             } else if *kind != Kind::Platform {
                 section.0.insert((*key).to_owned(), setting);
+            }
+        }
+        section
+    }
+
+    /// `[dev]`.
+    fn dev(&mut self, content: &DeTable<'_>) -> Section {
+        let known: Vec<&str> = DEV.iter().map(|(key, _)| *key).collect();
+        let section = self.section("dev", content, &known);
+        for (key, kind) in DEV {
+            if let Some(setting) = section.0.get(*key)
+                && let Err(wanted) = fits(*kind, &setting.value)
+            {
+                let offset = value_offset(content, key, &[]);
+                self.error(offset, format!("'{key}' in [dev] {wanted}"));
             }
         }
         section
@@ -351,7 +371,7 @@ mod tests {
         let project = read(&[
             (
                 "hud.toml",
-                "[eval]\nmax_concurrent = 5\ntask_ids = 'a, b'\nmin_reward = 0.5\n[claude]\nmodel = 'x'\napi_key = '${KEY}'\n[dev]\n",
+                "[eval]\nmax_concurrent = 5\ntask_ids = 'a, b'\nmin_reward = 0.5\n[claude]\nmodel = 'x'\napi_key = '${KEY}'\n[dev]\nwatch = ['tools']\nport = 9000\n",
             ),
             (
                 ".hud_eval.toml",
@@ -366,6 +386,10 @@ mod tests {
         assert_eq!(
             plain(&project.agent),
             json!({"allowed_tools": ["a*"], "max_steps": -1})
+        );
+        assert_eq!(
+            plain(&project.dev),
+            json!({"port": 9000, "watch": ["tools"]})
         );
         let claude = &project.agent_types["claude"];
         assert_eq!(
@@ -401,7 +425,7 @@ mod tests {
     #[test]
     fn all_mistakes_are_named_at_once() {
         check_errors(
-            "[eval]\nmax_concurrent = 0\nmax_concurent = 1\nagent = 'clade'\nquiet = 'yes'\n[evl]\n[agent]\nmax_step = 1\n[claude]\nmodell = 'x'\nmodel = 3\n[dev]\nport = 1\n",
+            "[eval]\nmax_concurrent = 0\nmax_concurent = 1\nagent = 'clade'\nquiet = 'yes'\n[evl]\n[agent]\nmax_step = 1\n[claude]\nmodell = 'x'\nmodel = 3\n[dev]\nport = 70000\nisolation = 'forked'\nprot = 1\n",
             "\
 hud.toml:2:18: 'max_concurrent' in [eval] must be a whole number of at least 1
 hud.toml:3:1: unknown key 'max_concurent' in [eval]; did you mean 'max_concurrent'?
@@ -411,12 +435,14 @@ hud.toml:6:2: unknown section [evl]; did you mean 'eval'?
 hud.toml:8:1: unknown key 'max_step' in [agent]; did you mean 'max_steps'?
 hud.toml:10:1: unknown key 'modell' in [claude]; did you mean 'model'?
 hud.toml:11:1: 'model' in [claude] must be a string
-hud.toml:13:1: unknown key 'port' in [dev]
-9 errors",
+hud.toml:13:8: 'port' in [dev] must be a port: a whole number from 0 to 65535
+hud.toml:14:13: 'isolation' in [dev] must be one of shared, fork, spawn; did you mean 'fork'?
+hud.toml:15:1: unknown key 'prot' in [dev]; did you mean 'port'?
+11 errors",
         );
         check_errors(
-            "max_steps = 1\nquiet = true\nx = 1\n",
-            "hud.toml:1:1: 'max_steps' is in no section; it belongs in [agent]\nhud.toml:2:1: 'quiet' is in no section; it belongs in [eval]\nhud.toml:3:1: 'x' is in no section\n3 errors",
+            "max_steps = 1\nquiet = true\nport = 1\nx = 1\n",
+            "hud.toml:1:1: 'max_steps' is in no section; it belongs in [agent]\nhud.toml:2:1: 'quiet' is in no section; it belongs in [eval]\nhud.toml:3:1: 'port' is in no section; it belongs in [dev]\nhud.toml:4:1: 'x' is in no section\n4 errors",
         );
         check_errors(
             "[eval]\nsource = '${NOPE}'\ntask_ids = ['a', '${NO}']\nremote = true\ngroup = 1\ngroup_size = 1\nseed = 1979-05-27\n",

@@ -1,9 +1,11 @@
 //! The project's `hud.toml`, and `.hud_eval.toml` of Python hud, which has the same form.
 //!
 //! Sections: `[eval]` (what `hud eval` has flags for), `[agent]` (agent settings), one for each agent type (agent settings, `model`, `base_url`,
-//! `api_key`), `[dev]` (no keys yet). Where both files set a key, `hud.toml` wins. Strings may use `${VAR}`.
+//! `api_key`), `[dev]` (what `hud dev` has flags for). Where both files set a key, `hud.toml` wins. Strings may use `${VAR}`.
 
+mod dev_keys;
 mod eval_keys;
+mod kinds;
 mod load;
 mod section;
 

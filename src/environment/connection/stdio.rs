@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::process::Child;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::mcp::{Client, ClientEvents, LineDiagnostics, McpError};
 use crate::util::process::{self, DeathSignal, Program};
@@ -17,9 +19,12 @@ use super::worker::with_log;
 const ASK: Duration = Duration::from_secs(2);
 const TERM: Duration = Duration::from_secs(3);
 
-/// A running server program.
+/// A running server program. Dropping it kills the program.
 pub(in crate::environment) struct StdioServer {
-    child: tokio::sync::Mutex<Child>,
+    pid: Option<Pid>,
+    /// How it ended, once it has; in words.
+    ended: watch::Receiver<Option<String>>,
+    _waiting: JoinSet<()>,
     log: PathBuf,
     diagnostics: LineDiagnostics,
     program: String,
@@ -76,8 +81,23 @@ impl StdioServer {
             return Err(format!("`{name}` has no pipes"));
         };
         let diagnostics = LineDiagnostics::default();
+        let pid = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
+        let (sender, ended) = watch::channel(None);
+        let mut waiting = JoinSet::new();
+        waiting.spawn(async move {
+            let how = match child.wait().await {
+                Ok(status) => status.to_string(),
+                Err(error) => error.to_string(),
+            };
+            let _ = sender.send(Some(how));
+        });
         let server = Self {
-            child: tokio::sync::Mutex::new(child),
+            pid,
+            ended,
+            _waiting: waiting,
             log: options.log,
             diagnostics: diagnostics.clone(),
             program: options.command.join(" "),
@@ -102,18 +122,25 @@ impl StdioServer {
         }
     }
 
+    /// How it ended, in words; waits for that.
+    pub(in crate::environment) async fn ended(&self) -> String {
+        let mut ended = self.ended.clone();
+        match ended.wait_for(Option::is_some).await {
+            Ok(how) => how.clone().unwrap_or_default(),
+            Err(_) => "it is gone".to_owned(),
+        }
+    }
+
+    /// Whether it has ended.
+    pub(in crate::environment) fn is_gone(&self) -> bool {
+        self.ended.borrow().is_some()
+    }
+
     /// `message` with what is known of the program's end: its exit status, what it wrote on stdout, its log.
     pub(in crate::environment) async fn explain(&self, message: &str) -> String {
         let mut message = message.to_owned();
-        let status = {
-            let mut child = self.child.lock().await;
-            tokio::time::timeout(Duration::from_millis(500), child.wait())
-                .await
-                .ok()
-                .and_then(Result::ok)
-        };
-        if let Some(status) = status {
-            message.push_str(&format!("\nthe program ended with {status}"));
+        if let Ok(how) = tokio::time::timeout(Duration::from_millis(500), self.ended()).await {
+            message.push_str(&format!("\nthe program ended with {how}"));
         }
         if let Some(sentence) = self.diagnostics.sentence() {
             message.push_str(&format!("\n{sentence}"));
@@ -123,23 +150,24 @@ impl StdioServer {
 
     /// Waits for the end, asks, kills. The client must have been closed, which closes the program's stdin.
     pub(in crate::environment) async fn close(&self) {
-        let mut child = self.child.lock().await;
-        if tokio::time::timeout(ASK, child.wait()).await.is_ok() {
+        if tokio::time::timeout(ASK, self.ended()).await.is_ok() {
             return;
         }
-        if let Some(pid) = child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(rustix::process::Pid::from_raw)
-        {
-            // The whole group: a server started through a launcher must not survive it.
-            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::TERM);
-            if tokio::time::timeout(TERM, child.wait()).await.is_ok() {
-                return;
-            }
-            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+        // The whole group: a server started through a launcher must not survive it.
+        self.signal(Signal::TERM);
+        if tokio::time::timeout(TERM, self.ended()).await.is_ok() {
+            return;
         }
-        let _ = child.kill().await;
+        self.signal(Signal::KILL);
+        let _ = tokio::time::timeout(TERM, self.ended()).await;
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(pid) = self.pid
+            && !self.is_gone()
+        {
+            let _ = kill_process_group(pid, signal);
+        }
     }
 }
 

@@ -4,18 +4,25 @@
 //! copy speaks MCP over a unix socket in a folder that only we can enter.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader, Lines,
+};
 use tokio::net::UnixStream;
-use tokio::process::{Child, ChildStdout};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::base::{BaseProcess, Importing};
+use super::nursery::{Hatch, Nursery};
+use crate::environment::Isolation;
+use crate::environment::started::{Notice, NoticeSink};
 use crate::util::process::{self, Program};
 use crate::util::{fs, text};
 
@@ -25,7 +32,10 @@ const LOG_TAIL: u64 = 1500;
 /// How long the base may take to end when it is told to.
 const BASE_EXIT: Duration = Duration::from_secs(3);
 
-/// How a copy ended.
+/// How long the process that all sessions share may take: five seconds for `@env.shutdown`, then it is killed by its base.
+const SHARED_EXIT: Duration = Duration::from_secs(8);
+
+/// How a process ended.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(in crate::environment) struct Exit {
     /// Exit code; `None` when a signal ended it.
@@ -45,6 +55,15 @@ impl Exit {
             (None, None) => "the environment's process ended".to_owned(),
         }
     }
+
+    /// In words, as the standard library says it of a child.
+    pub(in crate::environment) fn status(&self) -> String {
+        match (&self.signal, self.code) {
+            (Some(signal), _) => format!("signal: {signal}"),
+            (None, Some(code)) => format!("exit status: {code}"),
+            (None, None) => "it ended".to_owned(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -55,6 +74,10 @@ enum FromBase {
         #[serde(default)]
         isolation_reason: Option<String>,
         describe: Map<String, Value>,
+        #[serde(default)]
+        modules: Vec<String>,
+        #[serde(default)]
+        files: Vec<PathBuf>,
     },
     ImportError {
         kind: String,
@@ -70,26 +93,40 @@ enum FromBase {
     },
     Exit {
         trace_id: Option<String>,
+        #[serde(default)]
+        pid: Option<i32>,
         #[serde(flatten)]
         exit: Exit,
     },
+    Blocked {
+        trace_id: Option<String>,
+        tool: Option<String>,
+        seconds: f64,
+    },
+    Unblocked {},
 }
 
 /// What the base said when it was ready.
 pub(in crate::environment) struct Ready {
-    /// `fork` or `spawn`.
+    /// `fork`, `spawn` or `shared`.
     pub(in crate::environment) isolation: String,
     /// Why not `fork`.
     pub(in crate::environment) reason: Option<String>,
     /// The environment's description of itself.
     pub(in crate::environment) describe: Map<String, Value>,
+    /// What importing loaded from outside the project.
+    pub(in crate::environment) modules: Vec<String>,
+    /// The project's source files that were imported.
+    pub(in crate::environment) files: Vec<PathBuf>,
 }
 
 /// How to start a worker.
 pub(in crate::environment) struct WorkerOptions {
-    /// The interpreter with `-m hud.worker` and its arguments but the socket, and its environment.
+    /// The interpreter with its own arguments (`-u -m hud.worker`), and its environment.
     pub(in crate::environment) program: Program,
-    /// The folder for the socket; only we may enter it.
+    /// Arguments of the worker, but the socket.
+    pub(in crate::environment) args: Vec<OsString>,
+    /// The socket to listen on; only we may enter its folder.
     pub(in crate::environment) socket: PathBuf,
     /// Where the base's own output goes.
     pub(in crate::environment) log: PathBuf,
@@ -97,9 +134,21 @@ pub(in crate::environment) struct WorkerOptions {
     pub(in crate::environment) timeout: Duration,
     /// What is imported, for messages.
     pub(in crate::environment) source: PathBuf,
+    /// Takes what goes on in the worker.
+    pub(in crate::environment) notices: Option<NoticeSink>,
 }
 
-type Exits = Arc<Mutex<HashMap<String, oneshot::Sender<Exit>>>>;
+type Exits = Arc<Mutex<HashMap<String, Waiting>>>;
+
+/// Who waits for the exit of a copy.
+struct Waiting {
+    sender: oneshot::Sender<Exit>,
+    /// Whether the copy was reached at all. A refused connection has an exit too, and no process that died.
+    reached: bool,
+}
+
+type ControlLines = Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>;
+type ControlInput = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// A running base process.
 pub(in crate::environment) struct Worker {
@@ -108,7 +157,11 @@ pub(in crate::environment) struct Worker {
     commands: mpsc::UnboundedSender<Value>,
     exits: Exits,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
-    child: tokio::sync::Mutex<Child>,
+    process: Arc<tokio::sync::Mutex<BaseProcess>>,
+    gone: watch::Receiver<bool>,
+    /// Set when it is told to end: what ends then is no news.
+    closing: Arc<AtomicBool>,
+    shared: bool,
 }
 
 /// A connection to a copy that has been accepted, before MCP.
@@ -119,57 +172,104 @@ pub(in crate::environment) struct Copy {
     pub(in crate::environment) exit: oneshot::Receiver<Exit>,
 }
 
+/// Why a worker did not start.
+pub(in crate::environment) enum StartFailure {
+    /// The warm interpreter did not give a base: a plain start may still succeed.
+    NotHatched(String),
+    /// The environment, in words.
+    Environment(String),
+}
+
+impl StartFailure {
+    /// The words.
+    pub(in crate::environment) fn into_message(self) -> String {
+        match self {
+            Self::NotHatched(message) | Self::Environment(message) => message,
+        }
+    }
+}
+
 impl Worker {
-    /// Starts the base and waits until it has imported the environment.
+    /// Starts the base and waits until it has imported the environment: as a program of its own, or forked by `nursery`. Dropping the future
+    /// kills it.
     pub(in crate::environment) async fn start(
         options: WorkerOptions,
-    ) -> Result<(Self, Ready), String> {
-        let mut program = options.program;
-        program.args.push("--socket".into());
-        program.args.push(options.socket.clone().into());
-        let mut child = process::spawn_piped(&program, &options.log)
+        nursery: Option<&Arc<Nursery>>,
+    ) -> Result<(Self, Ready), StartFailure> {
+        let limit = options.timeout;
+        let source = options.source.clone();
+        tokio::time::timeout(limit, Self::launch(options, nursery))
             .await
-            .map_err(|error| format!("{error:#}"))?;
-        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err("the worker has no pipes".to_owned());
+            .unwrap_or_else(|_| {
+                Err(StartFailure::Environment(format!(
+                    "importing `{}` took longer than {}",
+                    source.display(),
+                    crate::util::time::human(limit)
+                )))
+            })
+    }
+
+    async fn launch(
+        options: WorkerOptions,
+        nursery: Option<&Arc<Nursery>>,
+    ) -> Result<(Self, Ready), StartFailure> {
+        let mut args = options.args;
+        args.extend(["--socket".into(), options.socket.clone().into()]);
+        let (lines, input, process) = match nursery {
+            Some(nursery) => hatch(
+                nursery,
+                &args,
+                &options.program,
+                &options.socket,
+                &options.log,
+            )
+            .await
+            .map_err(StartFailure::NotHatched)?,
+            None => spawn(args, options.program, &options.log)
+                .await
+                .map_err(StartFailure::Environment)?,
         };
-        let mut lines = BufReader::new(stdout).lines();
-        let ready = tokio::time::timeout(
-            options.timeout,
-            first_line(&mut lines, &mut child, &options.source, &options.log),
-        )
-        .await
-        .unwrap_or_else(|_| {
-            Err(format!(
-                "importing `{}` took longer than {}",
-                options.source.display(),
-                crate::util::time::human(options.timeout)
-            ))
-        });
-        let ready = match ready {
-            Ok(ready) => ready,
-            Err(message) => {
-                // It may hang in the user's code, where it does not see that its stdin has closed.
-                let _ = child.kill().await;
-                return Err(message);
-            }
+        let mut lines: ControlLines = lines;
+        let mut importing = Importing::new(process);
+        let ready = first_line(&mut lines, &mut importing, &options.source, &options.log)
+            .await
+            .map_err(StartFailure::Environment)?;
+        let Some(process) = importing.ready() else {
+            return Err(StartFailure::Environment("the worker ended".to_owned()));
         };
+        let process = Arc::new(tokio::sync::Mutex::new(process));
         let exits = Exits::default();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(read_exits(lines, Arc::clone(&exits)));
+        let (gone_sender, gone) = watch::channel(false);
         let (commands, receiver) = mpsc::unbounded_channel();
-        tasks.spawn(write_commands(stdin, receiver));
-        Ok((
-            Self {
-                socket: options.socket,
-                log: options.log,
-                commands,
-                exits,
-                tasks: tokio::sync::Mutex::new(tasks),
-                child: tokio::sync::Mutex::new(child),
-            },
-            ready,
-        ))
+        let mut tasks = JoinSet::new();
+        let closing = Arc::<AtomicBool>::default();
+        let reader = Reader {
+            exits: Arc::clone(&exits),
+            closing: Arc::clone(&closing),
+            notices: options.notices,
+            log: options.log.clone(),
+            process: Arc::clone(&process),
+            gone: gone_sender,
+        };
+        tasks.spawn(reader.run(lines));
+        tasks.spawn(write_commands(input, receiver));
+        let worker = Self {
+            socket: options.socket,
+            log: options.log,
+            commands,
+            exits,
+            tasks: tokio::sync::Mutex::new(tasks),
+            process,
+            gone,
+            closing,
+            shared: ready.isolation == Isolation::Shared.as_str(),
+        };
+        Ok((worker, ready))
+    }
+
+    /// Whether the base has ended, and its copies with it.
+    pub(in crate::environment) fn is_gone(&self) -> bool {
+        *self.gone.borrow()
     }
 
     /// Opens a connection: a fresh copy. `hello` is the contract's first line.
@@ -180,10 +280,21 @@ impl Worker {
     ) -> Result<Copy, String> {
         let (sender, exit) = oneshot::channel();
         if let Ok(mut exits) = self.exits.lock() {
-            exits.insert(trace_id.to_owned(), sender);
+            let waiting = Waiting {
+                sender,
+                reached: false,
+            };
+            exits.insert(trace_id.to_owned(), waiting);
         }
         match self.shake_hands(hello).await {
-            Ok(stream) => Ok(Copy { stream, exit }),
+            Ok(stream) => {
+                if let Ok(mut exits) = self.exits.lock()
+                    && let Some(waiting) = exits.get_mut(trace_id)
+                {
+                    waiting.reached = true;
+                }
+                Ok(Copy { stream, exit })
+            }
             Err(error) => {
                 if let Ok(mut exits) = self.exits.lock() {
                     exits.remove(trace_id);
@@ -227,21 +338,78 @@ impl Worker {
             .send(json!({"op": operation, "trace_id": trace_id}));
     }
 
-    /// Ends the base and every copy that still lives.
+    /// Replaces the process that serves all sessions, when they share one; each session gets its exit.
+    pub(in crate::environment) fn replace(&self) {
+        let _ = self.commands.send(json!({"op": "replace"}));
+    }
+
+    /// Ends the base and every copy that still lives. Where sessions share a process, that has as long for its clean-up as any copy.
     pub(in crate::environment) async fn close(&self) {
-        // Ending the task closes the base's stdin, which is its sign to end.
+        self.closing.store(true, Ordering::Release);
+        if self.shared {
+            let _ = self.commands.send(json!({"op": "end"}));
+            let mut process = self.process.lock().await;
+            if tokio::time::timeout(SHARED_EXIT, process.wait())
+                .await
+                .is_ok()
+            {
+                return;
+            }
+        }
+        // Ending the task closes the base's end of the control channel, which is its sign to end.
         self.tasks.lock().await.shutdown().await;
-        let mut child = self.child.lock().await;
-        if tokio::time::timeout(BASE_EXIT, child.wait()).await.is_err() {
-            // It may have ended in between; then there is nothing to kill.
-            let _ = child.kill().await;
+        let mut process = self.process.lock().await;
+        if tokio::time::timeout(BASE_EXIT, process.wait())
+            .await
+            .is_err()
+        {
+            process.kill();
+            // Killed, it is gone; what is left is to be told so.
+            let _ = tokio::time::timeout(BASE_EXIT, process.wait()).await;
         }
     }
 }
 
+async fn hatch(
+    nursery: &Arc<Nursery>,
+    args: &[OsString],
+    program: &Program,
+    socket: &Path,
+    log: &Path,
+) -> Result<(ControlLines, ControlInput, BaseProcess), String> {
+    let hatch = Hatch {
+        args,
+        cwd: &program.cwd,
+        env: &program.env,
+        control: socket.with_extension("control"),
+        log,
+    };
+    let (stream, process) = nursery.hatch(hatch).await?;
+    let (read, write) = stream.into_split();
+    let read: Box<dyn AsyncRead + Send + Unpin> = Box::new(read);
+    Ok((BufReader::new(read).lines(), Box::new(write), process))
+}
+
+async fn spawn(
+    args: Vec<OsString>,
+    mut program: Program,
+    log: &Path,
+) -> Result<(ControlLines, ControlInput, BaseProcess), String> {
+    program.args.extend(args);
+    let mut child = process::spawn_piped(&program, log)
+        .await
+        .map_err(|error| format!("{error:#}"))?;
+    let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err("the worker has no pipes".to_owned());
+    };
+    let read: Box<dyn AsyncRead + Send + Unpin> = Box::new(stdout);
+    let lines = BufReader::new(read).lines();
+    Ok((lines, Box::new(stdin), BaseProcess::Child(child)))
+}
+
 async fn first_line(
-    lines: &mut Lines<BufReader<ChildStdout>>,
-    child: &mut Child,
+    lines: &mut ControlLines,
+    importing: &mut Importing,
     source: &Path,
     log: &Path,
 ) -> Result<Ready, String> {
@@ -252,9 +420,9 @@ async fn first_line(
     let tail = || text::strip_control(&fs::tail(log, LOG_TAIL));
     let Some(line) = line else {
         // It may also have closed its stdout and live on.
-        let how = match tokio::time::timeout(BASE_EXIT, child.wait()).await {
-            Ok(Ok(status)) => format!(" ({status})"),
-            Ok(Err(_)) | Err(_) => String::new(),
+        let how = match tokio::time::timeout(BASE_EXIT, importing.wait()).await {
+            Ok(Some(status)) => format!(" ({status})"),
+            Ok(None) | Err(_) => String::new(),
         };
         let what = format!("Python ended while it imported `{}`{how}", source.display());
         return Err(with_log(&what, &tail()));
@@ -264,10 +432,14 @@ async fn first_line(
             isolation,
             isolation_reason,
             describe,
+            modules,
+            files,
         }) => Ok(Ready {
             isolation,
             reason: isolation_reason,
             describe,
+            modules,
+            files,
         }),
         Ok(FromBase::ImportError {
             kind,
@@ -291,51 +463,103 @@ async fn first_line(
             }
             Err(out)
         }
-        Ok(FromBase::Exit { .. }) | Err(_) => Err(with_log(
-            &format!(
-                "the worker of `{}` answered `{}`",
-                source.display(),
-                text::one_line(&line, 200)
-            ),
-            &tail(),
-        )),
-    }
-}
-
-async fn read_exits(mut lines: Lines<BufReader<ChildStdout>>, exits: Exits) {
-    while let Ok(Some(line)) = lines.next_line().await {
-        match serde_json::from_str(&line) {
-            Ok(FromBase::Exit {
-                trace_id: Some(trace_id),
-                exit,
-            }) => {
-                let waiting = exits
-                    .lock()
-                    .ok()
-                    .and_then(|mut exits| exits.remove(&trace_id));
-                if let Some(waiting) = waiting {
-                    // Nobody waits any more when the rollout was dropped.
-                    let _ = waiting.send(exit);
-                }
-            }
-            Ok(_) => {}
-            Err(error) => tracing::debug!("an unexpected line from the worker: {error}"),
+        Ok(FromBase::Exit { .. } | FromBase::Blocked { .. } | FromBase::Unblocked {}) | Err(_) => {
+            Err(with_log(
+                &format!(
+                    "the worker of `{}` answered `{}`",
+                    source.display(),
+                    text::one_line(&line, 200)
+                ),
+                &tail(),
+            ))
         }
     }
-    // The base is gone: whoever waits for an exit learns it from the dropped senders.
-    if let Ok(mut exits) = exits.lock() {
-        exits.clear();
+}
+
+/// Reads what a running base says.
+struct Reader {
+    exits: Exits,
+    closing: Arc<AtomicBool>,
+    notices: Option<NoticeSink>,
+    log: PathBuf,
+    process: Arc<tokio::sync::Mutex<BaseProcess>>,
+    gone: watch::Sender<bool>,
+}
+
+impl Reader {
+    async fn run(self, mut lines: ControlLines) {
+        // Sessions that share a process each get its exit; it is one death.
+        let mut dead = None;
+        while let Ok(Some(line)) = lines.next_line().await {
+            match serde_json::from_str(&line) {
+                Ok(FromBase::Exit {
+                    trace_id,
+                    pid,
+                    exit,
+                }) => {
+                    let waiting =
+                        trace_id.and_then(|trace_id| self.exits.lock().ok()?.remove(&trace_id));
+                    let reached = waiting.as_ref().is_some_and(|waiting| waiting.reached);
+                    if reached && exit.code != Some(0) && (pid.is_none() || pid != dead) {
+                        dead = pid;
+                        self.tell(Notice::Died {
+                            message: self.with_tail(&exit.sentence()),
+                        });
+                    }
+                    if let Some(waiting) = waiting {
+                        // Nobody waits any more when the rollout was dropped.
+                        let _ = waiting.sender.send(exit);
+                    }
+                }
+                Ok(FromBase::Blocked {
+                    trace_id,
+                    tool,
+                    seconds,
+                }) => self.tell(Notice::Blocked {
+                    tool,
+                    session: trace_id,
+                    for_: Duration::try_from_secs_f64(seconds).unwrap_or_default(),
+                }),
+                Ok(
+                    FromBase::Ready { .. } | FromBase::ImportError { .. } | FromBase::Unblocked {},
+                ) => {}
+                Err(error) => tracing::debug!("an unexpected line from the worker: {error}"),
+            }
+        }
+        let _ = self.gone.send(true);
+        // The base is gone: whoever waits for an exit learns it from the dropped senders.
+        if let Ok(mut exits) = self.exits.lock() {
+            exits.clear();
+        }
+        if self.notices.is_some() && !self.closing.load(Ordering::Acquire) {
+            let mut process = self.process.lock().await;
+            let how = match tokio::time::timeout(BASE_EXIT, process.wait()).await {
+                Ok(Some(status)) => format!(" ({status})"),
+                Ok(None) | Err(_) => String::new(),
+            };
+            let message = self.with_tail(&format!("the environment's process ended{how}"));
+            self.tell(Notice::Ended { message });
+        }
+    }
+
+    fn tell(&self, notice: Notice) {
+        if let Some(notices) = &self.notices
+            && !self.closing.load(Ordering::Acquire)
+        {
+            notices(notice);
+        }
+    }
+
+    fn with_tail(&self, what: &str) -> String {
+        with_log(what, &text::strip_control(&fs::tail(&self.log, LOG_TAIL)))
     }
 }
 
-async fn write_commands(
-    mut stdin: tokio::process::ChildStdin,
-    mut receiver: mpsc::UnboundedReceiver<Value>,
-) {
+async fn write_commands(mut input: ControlInput, mut receiver: mpsc::UnboundedReceiver<Value>) {
     while let Some(command) = receiver.recv().await {
         let mut line = command.to_string();
         line.push('\n');
-        if stdin.write_all(line.as_bytes()).await.is_err() {
+        if input.write_all(line.as_bytes()).await.is_err() {
             return;
         }
     }

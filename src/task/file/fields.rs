@@ -124,6 +124,25 @@ impl Fields {
 }
 
 impl Field {
+    /// A field that stands nowhere by itself: its place is its value's.
+    pub(super) fn new(key: &str, value: Node, place: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            key_at: value.at,
+            value,
+            place: place.to_owned(),
+        }
+    }
+
+    /// The field as part of a mapping again.
+    pub(super) fn into_entry(self) -> Entry {
+        Entry {
+            key: self.key,
+            key_at: self.key_at,
+            value: self.value,
+        }
+    }
+
     /// `field 'x' in task 'y'`.
     pub(super) fn name(&self) -> String {
         format!("'{}' in {}", shown(&self.key), self.place)

@@ -3,6 +3,7 @@
 
 mod agent;
 mod calls;
+mod config;
 mod environment;
 mod fields;
 mod json;
@@ -19,5 +20,6 @@ mod yaml;
 mod tests;
 
 pub use agent::from_settings as agent_config;
+pub use config::servers as configured_servers;
 pub use load::{TaskFile, from_rows, load};
 pub use source::{DISCOVERED, Kind, SourceError, discover, kind};

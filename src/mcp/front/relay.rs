@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, ErrorData, GetPromptRequestParams, GetPromptResponse,
@@ -21,57 +20,26 @@ use rmcp::service::{Peer, RequestContext, RoleClient, RoleServer, ServiceError};
 use serde_json::Value;
 use tokio::sync::{OnceCell, mpsc};
 
-use super::Client;
+use super::{CopySource, Limits, RelayedCopy};
+use crate::mcp::ClientEvents;
 
 /// The key of `_meta` that names a session of the stateless era.
 pub const SESSION_META: &str = "hud/session";
-
-/// A copy that serves one client.
-#[async_trait]
-pub trait RelayedCopy: Send + Sync + 'static {
-    /// Its MCP connection.
-    fn client(&self) -> &Client;
-    /// Closes it: the scenario, the shutdown hooks, the process.
-    async fn close(&self);
-}
-
-/// Opens copies.
-#[async_trait]
-pub trait CopySource: Send + Sync + 'static {
-    /// Name and version of the environment.
-    fn identity(&self) -> (String, String);
-    /// A fresh copy, or in words why not.
-    async fn open(&self) -> Result<Arc<dyn RelayedCopy>, String>;
-}
-
-/// Bounds of the sessions of the stateless era.
-#[derive(Clone, Copy, Debug)]
-pub struct SessionLimits {
-    /// A session that nobody used for this long is closed.
-    pub idle: Duration,
-    /// More than this many at once are refused.
-    pub count: usize,
-}
-
-impl Default for SessionLimits {
-    fn default() -> Self {
-        Self {
-            idle: Duration::from_mins(30),
-            // A copy takes a few megabytes; a thousand still fit a small machine.
-            count: 1000,
-        }
-    }
-}
 
 struct Named {
     copy: Arc<dyn RelayedCopy>,
     used: Instant,
 }
 
+/// A client that is asked for nothing yet.
+struct Refusing;
+
+impl ClientEvents for Refusing {}
+
 /// What all relays of a server share.
 pub struct RelayServer {
     source: Arc<dyn CopySource>,
-    limits: SessionLimits,
+    limits: Limits,
     named: Mutex<HashMap<String, Named>>,
     shared: OnceCell<Arc<dyn RelayedCopy>>,
     ended: mpsc::UnboundedSender<Arc<dyn RelayedCopy>>,
@@ -82,7 +50,7 @@ pub struct Janitor(mpsc::UnboundedReceiver<Arc<dyn RelayedCopy>>);
 
 impl RelayServer {
     /// A server without copies, and the janitor that must run beside it.
-    pub fn new(source: Arc<dyn CopySource>, limits: SessionLimits) -> (Arc<Self>, Janitor) {
+    pub fn new(source: Arc<dyn CopySource>, limits: Limits) -> (Arc<Self>, Janitor) {
         let (ended, receiver) = mpsc::unbounded_channel();
         let server = Self {
             source,
@@ -130,11 +98,11 @@ impl RelayServer {
         let full = self
             .named
             .lock()
-            .is_ok_and(|named| named.len() >= self.limits.count);
+            .is_ok_and(|named| named.len() >= self.limits.sessions);
         if full {
             return Err(internal(&format!(
                 "there are {} open sessions already; finish one or wait",
-                self.limits.count
+                self.limits.sessions
             )));
         }
         let copy = self.open().await?;
@@ -176,7 +144,25 @@ impl RelayServer {
     }
 
     async fn open(&self) -> Result<Arc<dyn RelayedCopy>, ErrorData> {
-        self.source.open().await.map_err(|words| internal(&words))
+        let events = Arc::new(Refusing);
+        self.source
+            .open(events)
+            .await
+            .map_err(|words| internal(&words))
+    }
+
+    /// The copy (of the current version) that requests without a session act on.
+    ///
+    /// # Errors
+    /// In words, when it does not start.
+    pub async fn shared(&self) -> Result<Arc<dyn RelayedCopy>, String> {
+        let copy = self.shared.get_or_try_init(|| self.open()).await;
+        copy.cloned().map_err(|error| error.message.into_owned())
+    }
+
+    /// How many sessions are open.
+    pub fn sessions(&self) -> usize {
+        self.named.lock().map_or(0, |named| named.len())
     }
 }
 
@@ -268,13 +254,18 @@ impl Relay {
 
 impl ServerHandler for Relay {
     fn get_info(&self) -> ServerConfig {
-        let (name, version) = self.server.source.identity();
+        let identity = self.server.source.identity();
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_prompts()
             .enable_resources()
             .build();
-        ServerConfig::new(capabilities).with_server_info(Implementation::new(name, version))
+        let config = ServerConfig::new(capabilities)
+            .with_server_info(Implementation::new(identity.name, identity.version));
+        match identity.instructions {
+            Some(instructions) => config.with_instructions(instructions),
+            None => config,
+        }
     }
 
     async fn list_tools(
