@@ -121,6 +121,7 @@ pub async fn submit(
                 ("answer".to_owned(), json!(answer)),
             ]),
         },
+        opaque: None,
     };
     match client.call_tool(&call, meta).await {
         Ok(result) if !result.is_error => Ok(()),
