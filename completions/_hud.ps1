@@ -33,6 +33,7 @@ Register-ArgumentCompleter -Native -CommandName 'hud' -ScriptBlock {
             [CompletionResult]::new('eval', 'eval', [CompletionResultType]::ParameterValue, 'Run tasks with an agent, grade them and report')
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Create an environment with tasks from a template')
             [CompletionResult]::new('analyze', 'analyze', [CompletionResultType]::ParameterValue, 'Show what an environment offers: tools, scenarios, resources, prompts')
+            [CompletionResult]::new('debug', 'debug', [CompletionResultType]::ParameterValue, 'Check that an environment works, stage by stage')
             [CompletionResult]::new('scenario', 'scenario', [CompletionResultType]::ParameterValue, 'Drive the scenarios of an environment by hand')
             [CompletionResult]::new('task', 'task', [CompletionResultType]::ParameterValue, 'Drive the scenarios of an environment by hand')
             [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve an environment to others')
@@ -128,6 +129,31 @@ Register-ArgumentCompleter -Native -CommandName 'hud' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only errors and results')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'hud;debug' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'MCP servers out of a JSON or YAML file: {"mcpServers": {NAME: {"command" or "url": …}}}, or the names alone')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'MCP servers out of a JSON or YAML file: {"mcpServers": {NAME: {"command" or "url": …}}}, or the names alone')
+            [CompletionResult]::new('--api-key', '--api-key', [CompletionResultType]::ParameterName, 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]')
+            [CompletionResult]::new('--python', '--python', [CompletionResultType]::ParameterName, 'The Python interpreter [default: the project''s .venv, $VIRTUAL_ENV, python3]')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time of each step, such as 30, 30s or 2m')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Stop after this phase')
+            [CompletionResult]::new('--max-phase', '--max-phase', [CompletionResultType]::ParameterName, 'Stop after this phase')
+            [CompletionResult]::new('--call', '--call', [CompletionResultType]::ParameterName, 'The tool to call [default: one annotated as read-only whose arguments can be made up]')
+            [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Its arguments, as a JSON object')
+            [CompletionResult]::new('--args', '--args', [CompletionResultType]::ParameterName, 'Its arguments, as a JSON object')
+            [CompletionResult]::new('--scenario', '--scenario', [CompletionResultType]::ParameterName, 'The scenario to set up and grade [default: that of the first task, else one that needs no arguments]')
+            [CompletionResult]::new('--arg', '--arg', [CompletionResultType]::ParameterName, 'An argument of the scenario (repeatable)')
+            [CompletionResult]::new('-A', '-A ', [CompletionResultType]::ParameterName, 'The answer to submit [default: empty]')
+            [CompletionResult]::new('--answer', '--answer', [CompletionResultType]::ParameterName, 'The answer to submit [default: empty]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'One JSON object for each check, and a summary')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; twice (-vv) for debug logs')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr; twice (-vv) for debug logs')
+            [CompletionResult]::new('--very-verbose', '--very-verbose', [CompletionResultType]::ParameterName, 'The same as -vv')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only errors and results')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only errors and results')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'hud;scenario' {

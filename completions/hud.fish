@@ -32,6 +32,7 @@ complete -c hud -n "__fish_hud_needs_command" -s V -l version -d 'Print version'
 complete -c hud -n "__fish_hud_needs_command" -f -a "eval" -d 'Run tasks with an agent, grade them and report'
 complete -c hud -n "__fish_hud_needs_command" -f -a "init" -d 'Create an environment with tasks from a template'
 complete -c hud -n "__fish_hud_needs_command" -f -a "analyze" -d 'Show what an environment offers: tools, scenarios, resources, prompts'
+complete -c hud -n "__fish_hud_needs_command" -f -a "debug" -d 'Check that an environment works, stage by stage'
 complete -c hud -n "__fish_hud_needs_command" -f -a "scenario" -d 'Drive the scenarios of an environment by hand'
 complete -c hud -n "__fish_hud_needs_command" -f -a "task" -d 'Drive the scenarios of an environment by hand'
 complete -c hud -n "__fish_hud_needs_command" -f -a "serve" -d 'Serve an environment to others'
@@ -109,6 +110,21 @@ complete -c hud -n "__fish_hud_using_subcommand analyze" -s v -l verbose -d 'Say
 complete -c hud -n "__fish_hud_using_subcommand analyze" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand analyze" -s q -l quiet -d 'Only errors and results'
 complete -c hud -n "__fish_hud_using_subcommand analyze" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hud -n "__fish_hud_using_subcommand debug" -s c -l config -d 'MCP servers out of a JSON or YAML file: {"mcpServers": {NAME: {"command" or "url": …}}}, or the names alone' -r -F
+complete -c hud -n "__fish_hud_using_subcommand debug" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
+complete -c hud -n "__fish_hud_using_subcommand debug" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand debug" -l timeout -d 'Time of each step, such as 30, 30s or 2m' -r
+complete -c hud -n "__fish_hud_using_subcommand debug" -s p -l max-phase -d 'Stop after this phase' -r
+complete -c hud -n "__fish_hud_using_subcommand debug" -l call -d 'The tool to call [default: one annotated as read-only whose arguments can be made up]' -r
+complete -c hud -n "__fish_hud_using_subcommand debug" -s a -l args -d 'Its arguments, as a JSON object' -r
+complete -c hud -n "__fish_hud_using_subcommand debug" -l scenario -d 'The scenario to set up and grade [default: that of the first task, else one that needs no arguments]' -r
+complete -c hud -n "__fish_hud_using_subcommand debug" -l arg -d 'An argument of the scenario (repeatable)' -r
+complete -c hud -n "__fish_hud_using_subcommand debug" -s A -l answer -d 'The answer to submit [default: empty]' -r
+complete -c hud -n "__fish_hud_using_subcommand debug" -l json -d 'One JSON object for each check, and a summary'
+complete -c hud -n "__fish_hud_using_subcommand debug" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand debug" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand debug" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand debug" -s h -l help -d 'Print help'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -s q -l quiet -d 'Only errors and results'

@@ -38,11 +38,11 @@
 //! | 2 | [`message`] |
 //! | 3 | [`format`](mod@format), [`task`], [`config`] |
 //! | 4 | [`event`] |
-//! | 5 | [`http`], [`ui`] |
+//! | 5 | [`http`], [`docker`], [`ui`] |
 //! | 6 | [`mcp`] |
 //! | 7 | [`agent`], [`environment`] |
 //! | 8 | [`eval`] |
-//! | 9 | [`report`], [`serve`], [`store`] |
+//! | 9 | [`build`], [`report`], [`serve`], [`store`] |
 //! | 10 | [`dev`] |
 //! | 11 | [`cli`] |
 //!
@@ -56,16 +56,18 @@
 //! - A failure of infrastructure is never a reward: only [`event::Outcome::Graded`] has one.
 //! - The text of a model failure is never an answer.
 //! - [`format`](mod@format) does no I/O, [`task`] starts nothing, nothing below `cli` reads the process's environment.
-//! - `rmcp` is named only in [`mcp`], `reqwest` only in [`http`], `indicatif`, `console` and `comfy_table` only in [`ui`], `clap` only in
+//! - `rmcp` is named only in [`mcp`], `reqwest` only in [`http`], `bollard` only in [`docker`], `indicatif`, `console` and `comfy_table` only in [`ui`], `clap` only in
 //!   [`cli`], `serde_yaml` only in `util/yaml.rs`, `saphyr` only in `task/file/`.
 //! - No provider or HUD key enters an environment unless its scenario names it in `required_env_vars`; the source of a scenario never
 //!   leaves its worker.
 //! - Every process that is started dies with us, also when we are killed.
 
 pub mod agent;
+pub mod build;
 pub mod cli;
 pub mod config;
 pub mod dev;
+pub mod docker;
 pub mod environment;
 pub mod eval;
 pub mod event;

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, Optional, Union
+from typing import TYPE_CHECKING, Any, Literal
 
 from hud._schema import enum_value, is_union, unwrap
 
@@ -46,9 +46,30 @@ class UnknownTarget(Exception):
     """There is no such prompt, resource or argument to complete."""
 
 
-Values = Optional[Iterable[Any]]
-Completer = Union[Iterable[Any], Callable[[CompletionRequest], Union[Values, Awaitable[Values]]]]
-Key = tuple[str, Optional[str]]
+_KINDS: dict[Any, tuple[Literal["prompt", "resource"], str]] = {
+    "ref/prompt": ("prompt", "name"),
+    "ref/resource": ("resource", "uri"),
+}
+
+
+def read(environment: Environment, params: dict[str, Any]) -> CompletionRequest:
+    """The parameters of `completion/complete`; UnknownTarget says what is wrong with them."""
+    reference, argument = params.get("ref"), params.get("argument")
+    if not isinstance(reference, dict) or not isinstance(argument, dict):
+        raise UnknownTarget("completion/complete needs 'ref' and 'argument', both objects")
+    if reference.get("type") not in _KINDS:
+        raise UnknownTarget("the 'type' of 'ref' must be ref/prompt or ref/resource")
+    kind, member = _KINDS[reference["type"]]
+    name = str(reference.get(member, ""))
+    if kind == "prompt" and name not in environment.prompts:
+        name = name.removeprefix(f"{environment.name}:")
+    given = (params.get("context") or {}).get("arguments") or {}
+    return CompletionRequest(kind, name, str(argument.get("name", "")), str(argument.get("value", "")), given)
+
+
+Values = Iterable[Any] | None
+Completer = Iterable[Any] | Callable[[CompletionRequest], Values | Awaitable[Values]]
+Key = tuple[str, str | None]
 
 
 def check_completers(given: Mapping[str, Completer] | None, names: list[str], owner: str) -> dict[str, Completer]:

@@ -7,8 +7,9 @@ synchronous tool can use them too. `sample`, `elicit` and `list_roots` wait for 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from contextvars import Context as Variables
 from contextvars import ContextVar
-from typing import Any, Literal, Optional, Protocol
+from typing import Any, Literal, Protocol
 
 Level = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 
@@ -67,8 +68,8 @@ class Call:
 
 # Each request runs in a task of its own, so what user code awaits or starts knows which client asked,
 # also when one process serves several.
-_current_peer: ContextVar[Optional[Peer]] = ContextVar("hud_current_peer", default=None)
-current_call: ContextVar[Optional[Call]] = ContextVar("hud_current_call", default=None)
+_current_peer: ContextVar[Peer | None] = ContextVar("hud_current_peer", default=None)
+current_call: ContextVar[Call | None] = ContextVar("hud_current_call", default=None)
 _process_peer: Peer | None = None
 
 
@@ -92,6 +93,16 @@ def enter(peer: Peer, call: Call | None = None) -> None:
 def for_current_call() -> Context:
     """A context for user code that runs now."""
     return Context(current_peer(), current_call.get())
+
+
+def set_peer_here(peer: Peer) -> None:
+    """Called for each connection of a process that serves many, in the context of its requests."""
+    _current_peer.set(peer)
+
+
+def peer_in(context: Variables) -> Peer | None:
+    """The client of a context of variables."""
+    return context.get(_current_peer)
 
 
 class _Done:

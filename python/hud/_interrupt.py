@@ -31,19 +31,19 @@ _ASYNCIO = os.path.dirname(os.path.abspath(asyncio.__file__)) + os.sep
 
 # Machinery between user code and the interrupt returns within microseconds; a few milliseconds are
 # certain to be enough and still go unnoticed.
-_ASK_AGAIN = 0.005
+ASK_AGAIN = 0.005
 # The signal may arrive after a tool's last check but before its first line. The loop disarms this
 # when it gets to run, so it fires only when it is blocked.
-_RACE = 0.05
+RACE = 0.05
 # User code that swallowed the exception gets it once more before whoever waits gives up (2 s).
-_INSIST = 1.0
-_CLOSE_GRACE = 1.0
-_CLOSE_INSIST = 4.0
-_CLOSE_LIMIT = 5.0
+INSIST = 1.0
+CLOSE_GRACE = 1.0
+CLOSE_INSIST = 4.0
+CLOSE_LIMIT = 5.0
 # When the base is gone too, nobody is left who would kill a copy that does not end.
-_ORPHAN_LIMIT = 1.5
+ORPHAN_LIMIT = 1.5
 
-_IDLE, _USER, _BUSY = range(3)
+IDLE, USER, BUSY = range(3)
 
 
 class Interrupts:
@@ -121,20 +121,20 @@ class Interrupts:
             while frame is not None and not may_interrupt(frame.f_code.co_filename):
                 frame = frame.f_back
             if frame is not None:  # An idle thread would take the exception for its own end.
-                _raise_in(thread.ident)
+                raise_in(thread.ident)
 
     def _on_terminate(self, _: int, __: FrameType | None) -> None:
         if self._closing_since is None:
             self._begin_closing()
-            signal.setitimer(signal.ITIMER_REAL, _CLOSE_GRACE)
+            signal.setitimer(signal.ITIMER_REAL, CLOSE_GRACE)
             self._loop.call_soon_threadsafe(self._close)
         if os.getppid() != self._parent:
-            self._limit = min(self._limit, time.monotonic() + _ORPHAN_LIMIT)
-            self._arm(_CLOSE_GRACE)
+            self._limit = min(self._limit, time.monotonic() + ORPHAN_LIMIT)
+            self._arm(CLOSE_GRACE)
 
     def _begin_closing(self) -> None:
         self._closing_since = time.monotonic()
-        self._limit = self._closing_since + _CLOSE_LIMIT
+        self._limit = self._closing_since + CLOSE_LIMIT
 
     def closing(self) -> None:
         """The end has begun, in the loop: from now on only the total time is limited."""
@@ -142,26 +142,26 @@ class Interrupts:
             self._begin_closing()
         self._closing_reacted = True
         self._insisted = self._owed = False
-        self._arm(self._closing_since + _CLOSE_INSIST - time.monotonic())
+        self._arm(self._closing_since + CLOSE_INSIST - time.monotonic())
 
     def _on_alarm(self, _: int, frame: FrameType | None) -> None:
         if self._closing_since is not None:
             left = self._limit - time.monotonic()
             if left <= 0.02:
-                _give_up()
+                give_up()
             if self._closing_reacted and self._insisted:
                 signal.setitimer(signal.ITIMER_REAL, left)
                 return
         self._stop_user_code(frame)
 
     def _stop_user_code(self, frame: FrameType | None) -> None:
-        verdict = _who_runs(frame)
-        if verdict is _BUSY:
+        verdict = who_runs(frame)
+        if verdict is BUSY:
             self._owed = True
-            signal.setitimer(signal.ITIMER_REAL, _ASK_AGAIN)
+            signal.setitimer(signal.ITIMER_REAL, ASK_AGAIN)
             return
-        if verdict is _IDLE:
-            self._arm(_RACE if self._closing_since is None else _CLOSE_GRACE)
+        if verdict is IDLE:
+            self._arm(RACE if self._closing_since is None else CLOSE_GRACE)
             return
         self._raise()
 
@@ -171,9 +171,9 @@ class Interrupts:
         again = not self._insisted
         self._insisted = True
         if self._closing_since is not None:
-            self._arm(_CLOSE_LIMIT)
+            self._arm(CLOSE_LIMIT)
         elif again:
-            self._arm(_INSIST)
+            self._arm(INSIST)
         raise Deadline("the rollout's time is over" if self._closing_since is None else "the rollout is over")
 
     def _arm(self, seconds: float) -> None:
@@ -185,23 +185,23 @@ class Interrupts:
 SIGNALS = {signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGALRM}
 
 
-def _who_runs(frame: FrameType | None) -> int:
+def who_runs(frame: FrameType | None) -> int:
     """Is user code on the stack, and is it what was interrupted?"""
     called_by_user = False
     while frame is not None:
         code = frame.f_code
         if code is _LOOP_STEP:
-            return _IDLE
+            return IDLE
         filename = code.co_filename
         if may_interrupt(filename):
-            return _BUSY if called_by_user else _USER
+            return BUSY if called_by_user else USER
         if is_machinery(filename) or filename.startswith(_ASYNCIO):
             called_by_user = True
         frame = frame.f_back
-    return _IDLE
+    return IDLE
 
 
-def _raise_in(thread: int) -> None:
+def raise_in(thread: int) -> None:
     """Raise Deadline in another thread as soon as it executes Python code again."""
     try:
         import ctypes
@@ -211,7 +211,7 @@ def _raise_in(thread: int) -> None:
         pass  # An interpreter without ctypes or without the C API; the thread runs on.
 
 
-def _give_up() -> None:
+def give_up() -> None:
     """Leave at once: cleanup has had its time."""
     try:
         print("hud: cleanup did not finish in time; leaving without it", file=sys.stderr, flush=True)

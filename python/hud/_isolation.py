@@ -27,10 +27,12 @@ class IsolationError(Exception):
 
 
 def choose(wanted: str) -> tuple[str, str | None]:
-    """The isolation to use (`fork` or `spawn`) and, when it is not a fork, why."""
+    """The isolation to use (`fork`, `spawn` or `shared`) and why copies, or the shared process, are no forks."""
     if wanted == "spawn":
         return "spawn", "asked for"
     obstacle = _obstacle()
+    if wanted == "shared":
+        return "shared", obstacle
     if obstacle is None:
         return "fork", None
     if wanted == "fork":

@@ -24,9 +24,10 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any
 
 from hud import _completion, _context, _describe, _grade, _prompt, _results, _sampling
+from hud._announce import Announcer
 from hud._context import LEVELS, MISSING_CAPABILITY, Call, Context, MissingCapability
 from hud._errors import STOPPED_SCENARIO, STOPPED_TOOL, Deadline, RequestError, ScenarioError
 from hud._frames import ErrorReport
@@ -34,7 +35,7 @@ from hud._jsonable import dumps, line
 from hud._session import PhaseError, Session
 from hud._tool import ArgumentError
 from hud._wire import Wire
-from hud.environment import Environment, Listed
+from hud.environment import Environment
 from hud.types import ToolError
 
 PROTOCOLS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
@@ -91,9 +92,6 @@ class Server:
         self._next_id = 0
         self._used = False
         self._closing = False
-        self._greeted = False
-        self._changes: set[Listed] = set()
-        self._subscriptions: set[str] = set()
         self._session_id = trace_id or ""
         self.client: dict[str, Any] = {}
         self.log_level = LEVELS[0]
@@ -117,7 +115,7 @@ class Server:
             "resources/read": self._resources_read,
             "completion/complete": self._complete,
         }
-        environment.listen(self)
+        self._announcer = Announcer(environment, self.notify)
 
     def attach(self, wire: Wire) -> None:
         """Start to answer on this wire."""
@@ -204,8 +202,7 @@ class Server:
                 task.cancel()
 
     def _send_result(self, request: Any, result: dict[str, Any]) -> None:
-        if self._changes:
-            self._send_changes()
+        self._announcer.flush()
         data = line({"jsonrpc": "2.0", "id": request, "result": result})
         if len(data) > MAX_RESULT:
             size = f"{_mib(len(data))} ({len(data)} bytes), over the limit of 8 MiB ({MAX_RESULT} bytes)"
@@ -234,29 +231,6 @@ class Server:
             self._wire.send(message)
         else:
             self._wire.send_from_thread(message)
-
-    def list_changed(self, listed: Listed) -> None:
-        """Announce that a list has changed, several changes of a moment once."""
-        if threading.get_ident() != self._thread:
-            self.notify(f"notifications/{listed}/list_changed", {})
-            return
-        if not self._changes:
-            try:
-                asyncio.get_running_loop().call_soon(self._send_changes)
-            except RuntimeError:
-                pass  # Not serving yet: nobody has read a list.
-        self._changes.add(listed)
-
-    def _send_changes(self) -> None:
-        changes, self._changes = sorted(self._changes), set()
-        if self._greeted:
-            for listed in changes:
-                self.notify(f"notifications/{listed}/list_changed", {})
-
-    def resource_updated(self, uri: str) -> None:
-        """Announce new content of an address, if the client has subscribed to it."""
-        if uri in self._subscriptions:
-            self.notify("notifications/resources/updated", {"uri": uri})
 
     @property
     def session_id(self) -> str:
@@ -322,8 +296,7 @@ class Server:
         version = wanted if wanted in PROTOCOLS else PROTOCOLS[-1]
         known = {name: params[name] for name in ("clientInfo", "capabilities") if isinstance(params.get(name), dict)}
         self.client = {**known, "protocolVersion": version}
-        self._greeted = True
-        self._changes.clear()
+        self._announcer.greet()
         environment = self.environment
         info: dict[str, Any] = {"name": environment.name, "version": environment.version}
         if environment.title:
@@ -383,7 +356,7 @@ class Server:
         """End everything: requests, then the scenario's generator, then the @env.shutdown hooks."""
         self._enter()
         self._closing = True
-        self.environment.unlisten(self)
+        self._announcer.close()
         if self._initialized is not None:
             self._initialized.cancel()
         for reply in self._replies.values():
@@ -398,6 +371,10 @@ class Server:
         await self.environment.close_session()
         if tools:
             await asyncio.wait(tools, timeout=1.0)
+        await self.shut_down()
+
+    async def shut_down(self) -> None:
+        """Run the @env.shutdown hooks, unless nothing of the environment was used."""
         if self._used:
             await self.environment.run_shutdown()
 
@@ -543,40 +520,18 @@ class Server:
 
     def _subscribe(self, params: Params) -> dict[str, Any]:
         uri = str(params.get("uri", ""))
-        if not self._is_resource(uri):
+        if not self._announcer.subscribe(uri):
             raise _not_found(uri)
-        self._subscriptions.add(uri)
         return {}
 
     def _unsubscribe(self, params: Params) -> dict[str, Any]:
-        self._subscriptions.discard(str(params.get("uri", "")))
+        self._announcer.unsubscribe(str(params.get("uri", "")))
         return {}
 
-    def _is_resource(self, uri: str) -> bool:
-        if any(resource.match(uri) is not None for resource in self.environment.resources.values()):
-            return True
-        return uri.removeprefix(f"{self.environment.name}:") in self.environment.scenarios
-
     async def _complete(self, params: Params, _: Call) -> dict[str, Any]:
-        reference, argument = params.get("ref"), params.get("argument")
-        if not isinstance(reference, dict) or not isinstance(argument, dict):
-            raise RequestError(INVALID_PARAMS, "completion/complete needs 'ref' and 'argument', both objects")
-        kinds: dict[Any, tuple[Literal["prompt", "resource"], str]] = {
-            "ref/prompt": ("prompt", "name"),
-            "ref/resource": ("resource", "uri"),
-        }
-        if reference.get("type") not in kinds:
-            raise RequestError(INVALID_PARAMS, "the 'type' of 'ref' must be ref/prompt or ref/resource")
-        kind, field = kinds[reference["type"]]
-        name = str(reference.get(field, ""))
-        if kind == "prompt" and name not in self.environment.prompts:
-            name = name.removeprefix(f"{self.environment.name}:")
-        given = (params.get("context") or {}).get("arguments") or {}
-        wanted = _completion.CompletionRequest(
-            kind, name, str(argument.get("name", "")), str(argument.get("value", "")), given
-        )
-        await self._ready()
         try:
+            wanted = _completion.read(self.environment, params)
+            await self._ready()
             return await _completion.complete(self.environment, wanted)
         except _completion.UnknownTarget as error:
             raise RequestError(INVALID_PARAMS, str(error)) from None

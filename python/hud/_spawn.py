@@ -13,26 +13,36 @@ import sys
 import threading
 
 from hud._interrupt import SIGNALS
+from hud._pulse import Pulse
 
 
 class Spawner:
     """Starts a worker process for an accepted connection."""
 
-    def __init__(self, source: str, attr: str | None, environ: dict[str, str]) -> None:
+    def __init__(self, source: str, attr: str | None, projects: list[str], environ: dict[str, str]) -> None:
         # Absolute, because a copy may be told to work in another folder.
-        self._source = os.path.abspath(source)
-        self._attr = attr
+        self._arguments = ["--source", os.path.abspath(source), *(["--attr", attr] if attr else [])]
+        for project in projects:
+            self._arguments += ["--project", os.path.abspath(project)]
         self._environ = environ
 
+    def shared(self, channel: socket.socket, pulse: Pulse, tmpdir: str) -> int:
+        """Start the process that serves every connection; its number."""
+        return self._start(channel, b"{}\n", tmpdir, pulse.fd)
+
     def __call__(self, connection: socket.socket, hello: bytes, tmpdir: str) -> int:
-        """Start the process; the result is its number."""
+        """Start the process of one connection; its number."""
+        return self._start(connection, hello, tmpdir, None)
+
+    def _start(self, connection: socket.socket, hello: bytes, tmpdir: str, pulse: int | None) -> int:
         read_fd, write_fd = os.pipe()
         fd = connection.fileno()
-        command = [sys.executable, "-u", "-m", "hud.worker", "--serve-fd", str(fd), "--source", self._source]
+        command = [sys.executable, "-u", "-m", "hud.worker", "--serve-fd", str(fd), *self._arguments]
         command += ["--tmpdir", tmpdir, "--parent", str(os.getpid())]
-        if self._attr:
-            command += ["--attr", self._attr]
         os.set_inheritable(fd, True)
+        if pulse is not None:
+            command += ["--pulse-fd", str(pulse)]
+            os.set_inheritable(pulse, True)
         try:
             pid = os.posix_spawn(
                 sys.executable,

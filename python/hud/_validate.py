@@ -164,10 +164,10 @@ def _patterns(
     """Check the properties that patterns describe; gives those that none does."""
     matched = set()
     for pattern, inner in patterns.items():
-        for name in value:
+        for name, item in value.items():
             if _matches(pattern, name):
                 matched.add(name)
-                _check(value[name], inner, root, _join(where, name), found)
+                _check(item, inner, root, _join(where, name), found)
     return [name for name in unexpected if name not in matched]
 
 

@@ -6,10 +6,11 @@ script can call local tools and run local scenarios too, which is how environmen
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import warnings
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from typing import Any, Literal, ParamSpec, Protocol, TypeVar, overload
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -423,8 +424,13 @@ class Environment:
 
     async def run_initialize(self) -> None:
         """Run the @env.initialize hooks in order; the first exception stops them."""
-        for hook in self._initialize:
-            await _run_hook(hook)
+        for hook in self.initialize_hooks:
+            await hook()
+
+    @property
+    def initialize_hooks(self) -> list[Callable[[], Awaitable[None]]]:
+        """The @env.initialize hooks in order, ready to be run."""
+        return [functools.partial(_run_hook, hook) for hook in self._initialize]
 
     async def run_shutdown(self) -> None:
         """Run the @env.shutdown hooks, last declared first; each runs whatever the others did."""

@@ -20,7 +20,12 @@ if os.environ.pop("HUD_SAFE_PATH", None):
     os.environ.pop("PYTHONSAFEPATH", None)
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    import socket
+
+    from hud._base import Keeper
 
 IMPORT_FAILED = 3
 
@@ -31,8 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--source", required=True, help="a .py file, a package, or a folder")
     parser.add_argument("--attr", help="the variable that holds the environment")
     parser.add_argument("--socket", help="the path of the unix socket to listen on")
-    parser.add_argument("--isolation", choices=("auto", "fork", "spawn"), default="auto")
+    parser.add_argument("--isolation", choices=("auto", "fork", "spawn", "shared"), default="auto")
+    parser.add_argument("--project", action="append", default=[], help="a folder whose modules are the project's own")
+    parser.add_argument("--blocked-after", type=float, default=5.0, help="seconds until a tool counts as blocking")
     parser.add_argument("--serve-fd", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--pulse-fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--tmpdir", help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -54,7 +62,9 @@ def _take_stdio() -> tuple[int, int]:
 
 
 def _base(options: argparse.Namespace) -> int:
-    from hud import _channels, _fork, _isolation
+    from hud import _channels, _isolation
+    from hud._base import Base
+    from hud._process import listen
 
     control = _channels.Control(*_take_stdio())
     # Spawned copies get the environment of the start: importing may change os.environ.
@@ -62,20 +72,30 @@ def _base(options: argparse.Namespace) -> int:
     try:
         loaded, description = _load(options)
         isolation, reason = _isolation.choose(options.isolation)
-        listener = _fork.listen(options.socket)
+        listener = listen(options.socket)
     except BaseException as error:
         control.write({"type": "import_error", **_import_error(error)})
         return IMPORT_FAILED
-    spawn = None
-    if isolation == "spawn":
+    base = Base(control, listener)
+    keeper: Keeper
+    spawner = None
+    if reason is not None:
         from hud._spawn import Spawner
 
-        spawn = Spawner(options.source, options.attr, environ)
+        spawner = Spawner(options.source, options.attr, options.project, environ)
+    if isolation == "shared":
+        from hud._supervise import Shared
+
+        spawn = spawner.shared if spawner is not None else None
+        keeper = Shared(base, loaded.environment, description, spawn, options.blocked_after)
     else:
+        from hud._fork import Copies
+
+        keeper = Copies(base, loaded.environment, description, spawner)
+    if isolation == "fork":
         from hud._warmup import warm_up
 
         warm_up()
-    base = _fork.Base(control, listener, loaded.environment, description, spawn)
     _freeze()
     control.write(
         {
@@ -86,7 +106,7 @@ def _base(options: argparse.Namespace) -> int:
             "describe": description,
         }
     )
-    base.run()
+    base.run(keeper)
     try:
         os.unlink(options.socket)
     except OSError:
@@ -99,11 +119,12 @@ def _one_copy(options: argparse.Namespace) -> int:
     import signal
     import socket
 
-    from hud import _copy, _fork
+    from hud import _copy
     from hud._interrupt import SIGNALS
+    from hud._process import death_signal
 
     if options.parent is not None:
-        _fork.death_signal()()
+        death_signal()()
         if os.getppid() != options.parent:
             return 1
     # The base blocked these for the time of the start. No generator is open while the environment is
@@ -115,6 +136,8 @@ def _one_copy(options: argparse.Namespace) -> int:
         os.close(fd)
     connection = socket.socket(fileno=options.serve_fd)
     os.set_inheritable(options.serve_fd, False)
+    if options.pulse_fd is not None:
+        return _shared_copy(options, connection)
     try:
         _copy.prepare(hello, os.getcwd(), options.tmpdir)
         loaded, description = _load(options)
@@ -122,6 +145,20 @@ def _one_copy(options: argparse.Namespace) -> int:
     except BaseException as error:
         _copy.fail(connection, _import_error(error), options.tmpdir)
     _copy.serve(connection, loaded.environment, description, hello, options.tmpdir)
+
+
+def _shared_copy(options: argparse.Namespace, channel: socket.socket) -> NoReturn:
+    from hud import _shared
+    from hud._pulse import Pulse
+
+    pulse = Pulse(options.pulse_fd)
+    pulse.close_descriptor()
+    try:
+        _shared.prepare(options.tmpdir)
+        loaded, description = _load(options)
+    except BaseException as error:
+        _shared.fail(channel, _import_error(error), options.tmpdir)
+    _shared.serve(channel, pulse, loaded.environment, description, options.tmpdir)
 
 
 def _load(options: argparse.Namespace) -> tuple[Any, dict[str, Any]]:

@@ -12,6 +12,7 @@
 
 mod analysis;
 mod args;
+mod check;
 mod child;
 mod commands;
 mod context;

@@ -57,6 +57,7 @@ pub fn run(invocation: &Invocation<'_>) -> ExitCode {
         Command::Eval(args) => commands::eval::run(&args, cli.global, &mut context),
         Command::Init(args) => commands::init::run(&args, &context.printer),
         Command::Analyze(args) => commands::analyze::run(&args, &context),
+        Command::Debug(args) => commands::debug::run(&args, &context),
         Command::Scenario(args) => commands::scenario::run(&args.command, &context),
         Command::Serve(args) => commands::serve::run(&args.command, &context),
         Command::Set(args) => {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::environment::Argument;
+use crate::util::text;
 
 /// How deep references are followed: a type that holds itself must end somewhere.
 const DEPTH: usize = 8;
@@ -85,6 +86,72 @@ pub(super) fn signatures(parameters: &[Parameter]) -> String {
         .map(Parameter::signature)
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// Whether `schema` accepts `value`.
+///
+/// # Errors
+/// In words, with the path within the value: `.items[1]: "x" is not of type "integer"`. A schema that is none accepts everything: that is its
+/// author's mistake.
+pub(super) fn check(value: &Value, schema: &Value) -> Result<(), String> {
+    let Ok(validator) = jsonschema::validator_for(schema) else {
+        return Ok(());
+    };
+    let Some(error) = validator.iter_errors(value).next() else {
+        return Ok(());
+    };
+    let mut path = String::new();
+    for segment in error.instance_path() {
+        match segment {
+            jsonschema::paths::LocationSegment::Property(name) => {
+                path.push_str(&format!(".{name}"));
+            }
+            jsonschema::paths::LocationSegment::Index(index) => {
+                path.push_str(&format!("[{index}]"));
+            }
+        }
+    }
+    let reason = text::one_line(&error.to_string(), 200);
+    Err(if path.is_empty() {
+        reason
+    } else {
+        format!("{path}: {reason}")
+    })
+}
+
+/// What a person means by `typed` where `schema` says what is wanted: text is taken as it is where text is accepted (in quotes it is JSON),
+/// everything else is JSON.
+///
+/// # Errors
+/// In words: what was expected.
+pub(super) fn read_value(typed: &str, schema: &Value) -> Result<Value, String> {
+    let json: Option<Value> = serde_json::from_str(typed).ok();
+    let text = Value::String(typed.to_owned());
+    let accepts = |value: &Value| check(value, schema).is_ok();
+    let wants_anything = type_name(schema) == "any";
+    let candidates = match &json {
+        // Quotes are a way to write a text that is empty or looks like something else.
+        Some(quoted @ Value::String(_)) => vec![quoted, &text],
+        Some(other) if wants_anything => vec![other],
+        Some(other) => vec![&text, other],
+        None => vec![&text],
+    };
+    if let Some(value) = candidates.iter().find(|value| accepts(value)) {
+        return Ok((*value).clone());
+    }
+    let kind = type_name(schema);
+    let shown = text::one_line(typed, 60);
+    Err(match json {
+        // It is of the right kind, or near to it: the schema's own reason says more.
+        Some(value) if !matches!(value, Value::String(_)) => match check(&value, schema) {
+            Err(reason) => format!("expected {kind}: {reason}"),
+            Ok(()) => format!("expected {kind}, not `{shown}`"),
+        },
+        _ => match check(&text, schema) {
+            Err(reason) if kind == "string" => reason,
+            _ => format!("expected {kind}, not `{shown}`"),
+        },
+    })
 }
 
 /// A part of `root` that can stand alone.
@@ -253,6 +320,59 @@ mod tests {
             "any",
         );
         check(&json!({"$ref": "#/nowhere"}), "any");
+    }
+
+    #[test]
+    fn what_is_typed_becomes_what_the_schema_wants() {
+        let check = |typed: &str, schema: Value, expected: Result<Value, &str>| {
+            let got = read_value(typed, &schema);
+            assert_eq!(got, expected.map_err(str::to_owned), "{typed} {schema}");
+        };
+        let string = || json!({"type": "string"});
+        check("7", string(), Ok(json!("7")));
+        check("\"\"", string(), Ok(json!("")));
+        check("say \"hi\"", string(), Ok(json!("say \"hi\"")));
+        check("7", json!({"type": "integer"}), Ok(json!(7)));
+        check("[1, 2]", json!({"type": "array"}), Ok(json!([1, 2])));
+        check("7", json!({}), Ok(json!(7)));
+        check("x y", json!({}), Ok(json!("x y")));
+        check(
+            "null",
+            json!({"anyOf": [{"type": "integer"}, {"type": "null"}]}),
+            Ok(Value::Null),
+        );
+        check("a", json!({"enum": ["a", "b"]}), Ok(json!("a")));
+        check("2", json!({"enum": [1, 2]}), Ok(json!(2)));
+        check(
+            "x",
+            json!({"type": "integer"}),
+            Err("expected integer, not `x`"),
+        );
+        check(
+            "1.5",
+            json!({"type": "integer"}),
+            Err("expected integer: 1.5 is not of type \"integer\""),
+        );
+        check(
+            "9",
+            json!({"type": "integer", "maximum": 5}),
+            Err("expected integer: 9 is greater than the maximum of 5"),
+        );
+        check(
+            "abc",
+            json!({"type": "string", "maxLength": 2}),
+            Err("\"abc\" is longer than 2 characters"),
+        );
+        check(
+            "c",
+            json!({"enum": ["a", "b"]}),
+            Err("expected \"a\" | \"b\", not `c`"),
+        );
+        check(
+            "[{\"n\": \"x\"}]",
+            json!({"type": "array", "items": {"type": "object", "properties": {"n": {"type": "integer"}}}}),
+            Err("expected object[]: [0].n: \"x\" is not of type \"integer\""),
+        );
     }
 
     #[test]

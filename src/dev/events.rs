@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::environment::Isolation;
+use crate::mcp::CallReport;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +40,8 @@ pub enum DevEvent {
         /// Why, in words; the user's own lines of the traceback included. May have several lines.
         message: String,
     },
+    /// A request that reached user code has ended.
+    Call(CallReport),
     /// Files changed that a reload does not bring into effect: dependencies, the Dockerfile.
     RebuildNeeded {
         /// Which.
@@ -61,10 +64,10 @@ pub enum DevEvent {
     },
     /// A tool keeps the process from answering anybody else.
     Blocked {
-        /// Its name.
-        tool: String,
-        /// The session that called it.
-        session: String,
+        /// Its name, when that is known.
+        tool: Option<String>,
+        /// The trace of the copy that it was called in, when that is known; names its part of the log.
+        session: Option<String>,
         /// For how long already.
         for_: Duration,
     },

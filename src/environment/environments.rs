@@ -96,6 +96,11 @@ impl Environments {
         &self.options.logs
     }
 
+    /// The folder of commands that name none.
+    pub fn folder(&self) -> &Path {
+        &self.options.folder
+    }
+
     /// Starts the environment unless that was done, and says what it offers.
     pub async fn prepare(
         &self,

@@ -25,10 +25,10 @@ pub enum Notice {
     },
     /// A tool keeps a process that several sessions share from answering anybody.
     Blocked {
-        /// The tool.
-        tool: String,
-        /// The trace of the session that called it.
-        session: String,
+        /// The tool, when that is known.
+        tool: Option<String>,
+        /// The trace of the session that called it, when that is known.
+        session: Option<String>,
         /// For how long already.
         for_: Duration,
     },

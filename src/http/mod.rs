@@ -13,7 +13,7 @@ pub(crate) mod testing;
 
 pub use client::{client, client_for};
 pub use error::{HttpError, HttpErrorKind, public_url, secrets_of};
-pub use request::{Headers, Streamed, check_url, get, post_json, post_sse};
+pub use request::{Headers, Streamed, check_url, get, post_json, post_sse, status};
 /// The error of [`client`], for those who must find it in an error of another crate.
 pub use reqwest::Error as ClientError;
 pub use sse::{Event, Events};

@@ -146,6 +146,16 @@ pub async fn get(url: &str, headers: &Headers, limit: usize) -> Result<Bytes, Ht
     Ok(body)
 }
 
+/// Whether anything answers at `url`: the status of a GET, whatever it is. The body is not read.
+pub async fn status(url: &str, headers: &Headers) -> Result<u16, HttpError> {
+    let request = checked(url)?.get(url).headers(header_map(url, headers)?);
+    let response = request
+        .send()
+        .await
+        .map_err(|error| HttpError::from_reqwest(url, &error))?;
+    Ok(response.status().as_u16())
+}
+
 /// The client for `url`, which must be one.
 fn checked(url: &str) -> Result<Client, HttpError> {
     check_url(url)?;

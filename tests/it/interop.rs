@@ -194,3 +194,45 @@ async fn a_scenario_served_by_its_stdio_server() {
     };
     check(env, &bench).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_command_evaluates_on_its_hud_dev() {
+    let Some(venv) = venv() else { return };
+    let bench = Bench::new(ENVIRONMENT);
+    let port = support::free_port();
+    let arguments = ["dev", "env:env", "--port", &port.to_string()];
+    let server = start(&bench, &venv.join("bin/hud"), &arguments, port);
+    let tasks = format!(
+        r#"
+env: http://127.0.0.1:{port}/mcp
+tasks:
+  - slug: counts
+    scenario: count
+    args: {{target: 3, label: "7"}}
+    solution: {{tool_calls: [{{name: bump, arguments: {{by: 3}}}}], answer: "7"}}
+  - slug: misses
+    scenario: interop-env:count
+    args: {{target: 3, label: x, weights: [0.5]}}
+    solution: {{answer: y}}
+"#
+    );
+    let evaluation = support::Test::new().file("tasks.yaml", tasks).args([
+        "eval",
+        "tasks.yaml",
+        "--model",
+        "oracle",
+        "--json",
+        "--max-concurrent",
+        "1",
+    ]);
+    let output = tokio::task::spawn_blocking(move || evaluation.run().code(0))
+        .await
+        .unwrap();
+    let summary = output.json_lines().pop().unwrap();
+    assert_eq!(
+        (&summary["graded"], &summary["mean_reward"]),
+        (&json!(2), &json!(0.625)),
+        "{summary}"
+    );
+    drop(server);
+}

@@ -11,11 +11,17 @@
 
 mod analyze;
 mod cli;
+mod conformance;
+mod dev_reload;
+mod debug;
+mod docker;
+mod docker_ignore;
 mod engine;
 mod eval;
 mod failures;
 mod init;
 mod interop;
+mod interop_clients;
 mod kill;
 mod lifecycle;
 mod model_failures;

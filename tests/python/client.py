@@ -236,23 +236,55 @@ class Worker:
         return self.log_path(client.trace_id).read_text()
 
     def control(self, operation: str, client: Client) -> None:
+        self.send({"op": operation, "trace_id": client.trace_id})
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Write a line to the control channel."""
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"op": operation, "trace_id": client.trace_id}).encode() + b"\n")
+        self.process.stdin.write(json.dumps(message).encode() + b"\n")
         self.process.stdin.flush()
 
     def wait_exit(self, client: Client) -> dict[str, Any]:
         """The `exit` line of a copy."""
+        return self.wait_trace(client.trace_id)
+
+    def wait_trace(self, trace: str | None) -> dict[str, Any]:
+        """The `exit` line of a trace."""
+        return self._wait(lambda line: line["type"] == "exit" and line["trace_id"] == trace)
+
+    def wait_line(self, kind: str) -> dict[str, Any]:
+        """The next line of a kind; each is given once."""
+        line = self._wait(lambda line: line["type"] == kind)
+        self._seen.remove(line)
+        return line
+
+    def _wait(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         while True:
             for line in self._seen:
-                if line.get("type") == "exit" and line["trace_id"] == client.trace_id:
+                if wanted(line):
                     return line
             self._seen.append(self._next_line())
 
+    def rest(self) -> list[dict[str, Any]]:
+        """After the end of the worker: the lines that nobody has waited for."""
+        while (line := self._lines.get(timeout=TIMEOUT)) is not None:
+            self._seen.append(line)
+        return self._seen
+
+    def forget(self) -> None:
+        """Keep nothing of clients that have ended."""
+        self._clients = [client for client in self._clients if client.socket.fileno() >= 0]
+        self._seen.clear()
+
     def end(self, client: Client) -> str:
         """Close a connection, wait for the copy's end, and give its log."""
+        self.end_session(client)
+        return self.log_of(client)
+
+    def end_session(self, client: Client) -> None:
+        """Close a connection and wait for its `exit` line."""
         client.close()
         self.wait_exit(client)
-        return self.log_of(client)
 
     def stop(self) -> int:
         """End the worker as the death of the Rust process would, and wait for it."""

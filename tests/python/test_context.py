@@ -138,10 +138,11 @@ def reply(text: str) -> dict[str, Any]:
 
 class WithWorker(unittest.TestCase):
     worker: Worker
+    options: tuple[str, ...] = ()
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.worker = Worker(SOURCE)
+        cls.worker = Worker(SOURCE, *cls.options)
 
     @classmethod
     def tearDownClass(cls) -> None:
@@ -414,6 +415,40 @@ class Capabilities(WithWorker):
         with self.assertRaises(RpcError) as caught:
             client.finish(number)
         self.assertEqual(caught.exception.code, -32021)
+
+
+class RequestInOneProcess(Request):
+    """The same where one process serves every connection."""
+
+    options = ("--isolation", "shared")
+
+    def test_two_clients_at_once(self) -> None:
+        clients = [self.connect() for _ in range(2)]
+        calls = [client.start("tools/call", name="three", arguments={}) for client in clients]
+        questions = [[client._line() for _ in range(3)] for client in clients]
+        for number, (client, asked) in enumerate(zip(clients, questions)):
+            for question in asked:
+                answer = {
+                    "elicitation/create": {"action": "accept", "content": {"name": f"Ada {number}"}},
+                    "sampling/createMessage": reply(f"hello {number}"),
+                    "roots/list": {"roots": [{"uri": f"file:///{number}"}]},
+                }[question["method"]]
+                client.send({"jsonrpc": "2.0", "id": question["id"], "result": answer})
+        for number, (client, call) in enumerate(zip(clients, calls)):
+            text = client.finish(call)["content"][0]["text"]
+            self.assertEqual(text, f"hello {number} Ada {number} from file:///{number} (None)")
+
+
+class LogsInOneProcess(Logs):
+    """The same where one process serves every connection."""
+
+    options = ("--isolation", "shared")
+
+
+class QuestionsInOneProcess(Questions):
+    """The same where one process serves every connection."""
+
+    options = ("--isolation", "shared")
 
 
 class Color(Enum):

@@ -563,6 +563,36 @@ class Changes(WithWorker):
                 remove("x")
 
 
+class InOneProcess(unittest.TestCase):
+    """Where one process serves every connection, a change is everybody's, and a subscription one client's."""
+
+    def test_everybody_hears_of_a_change(self) -> None:
+        with Worker(SOURCE, "--isolation", "shared") as worker:
+            clients = [worker.connect() for _ in range(3)]
+            gone = worker.connect()
+            gone.close()
+            clients[0].text("change", what="several")
+            for client in clients:
+                for listed in ("prompts", "resources", "tools"):
+                    client.wait_for_notification(f"notifications/{listed}/list_changed")
+                self.assertIn("new4", [tool["name"] for tool in client.request("tools/list")["tools"]])
+                self.assertEqual(client.notifications, [])
+
+    def test_updates_reach_who_has_subscribed(self) -> None:
+        with Worker(SOURCE, "--isolation", "shared") as worker:
+            first, second, third = (worker.connect() for _ in range(3))
+            first.request("resources/subscribe", uri="data://static")
+            second.request("resources/subscribe", uri="data://json")
+            third.text("update", uri="data://static")
+            third.text("update", uri="data://json")
+            for client, uri in ((first, "data://static"), (second, "data://json")):
+                self.assertEqual(client.wait_for_notification("notifications/resources/updated"), {"uri": uri})
+                client.request("ping")
+                self.assertEqual(client.notifications, [])
+            third.request("ping")
+            self.assertEqual(third.notifications, [])
+
+
 class Validation(unittest.TestCase):
     """JSON Schema 2020-12; the whole was compared with the `jsonschema` package on random schemas."""
 

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod completions;
+mod debug;
 mod eval;
 mod init;
 mod man;
@@ -15,6 +16,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub(super) use analyze::{AnalysisFormat, AnalyzeArgs};
 pub(super) use completions::{CompletionsArgs, Shell};
+pub(super) use debug::DebugArgs;
 pub(super) use eval::{EvalArgs, PlatformArgs};
 pub(super) use init::{InitArgs, Template};
 pub(super) use man::ManArgs;
@@ -91,6 +93,8 @@ pub(in crate::cli) enum Command {
     Init(InitArgs),
     /// Show what an environment offers: tools, scenarios, resources, prompts
     Analyze(AnalyzeArgs),
+    /// Check that an environment works, stage by stage
+    Debug(DebugArgs),
     /// Drive the scenarios of an environment by hand
     #[command(visible_alias = "task")]
     Scenario(ScenarioArgs),

@@ -2,6 +2,7 @@
 
 pub(super) mod analyze;
 pub(super) mod completions;
+pub(super) mod debug;
 pub(super) mod eval;
 pub(super) mod init;
 pub(super) mod man;

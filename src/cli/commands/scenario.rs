@@ -110,7 +110,7 @@ fn grade(args: &GradeArgs, shows_prompt: bool, context: &Context<'_>) -> Result<
 }
 
 /// `--args`: a JSON object.
-fn arguments(text: Option<&str>) -> Result<Map<String, Value>, Failure> {
+pub(super) fn arguments(text: Option<&str>) -> Result<Map<String, Value>, Failure> {
     let Some(text) = text else {
         return Ok(Map::new());
     };

@@ -9,4 +9,4 @@ mod program;
 
 pub(in crate::cli) use peer::{Imported, Peer, Peers, PeersOptions, Trouble};
 pub(in crate::cli) use place::{Place, reached};
-pub(in crate::cli) use program::{Ended, Program};
+pub(in crate::cli) use program::{Ended, How, Program};

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use tokio::task::JoinSet;
 
 use super::base::{BaseProcess, Importing};
 use super::nursery::{Hatch, Nursery};
+use crate::environment::Isolation;
 use crate::environment::started::{Notice, NoticeSink};
 use crate::util::process::{self, Program};
 use crate::util::{fs, text};
@@ -29,6 +31,9 @@ const LOG_TAIL: u64 = 1500;
 
 /// How long the base may take to end when it is told to.
 const BASE_EXIT: Duration = Duration::from_secs(3);
+
+/// How long the process that all sessions share may take: five seconds for `@env.shutdown`, then it is killed by its base.
+const SHARED_EXIT: Duration = Duration::from_secs(8);
 
 /// How a process ended.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -94,10 +99,11 @@ enum FromBase {
         exit: Exit,
     },
     Blocked {
-        trace_id: String,
-        tool: String,
+        trace_id: Option<String>,
+        tool: Option<String>,
         seconds: f64,
     },
+    Unblocked {},
 }
 
 /// What the base said when it was ready.
@@ -132,7 +138,15 @@ pub(in crate::environment) struct WorkerOptions {
     pub(in crate::environment) notices: Option<NoticeSink>,
 }
 
-type Exits = Arc<Mutex<HashMap<String, oneshot::Sender<Exit>>>>;
+type Exits = Arc<Mutex<HashMap<String, Waiting>>>;
+
+/// Who waits for the exit of a copy.
+struct Waiting {
+    sender: oneshot::Sender<Exit>,
+    /// Whether the copy was reached at all. A refused connection has an exit too, and no process that died.
+    reached: bool,
+}
+
 type ControlLines = Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>;
 type ControlInput = Box<dyn AsyncWrite + Send + Unpin>;
 
@@ -145,6 +159,9 @@ pub(in crate::environment) struct Worker {
     tasks: tokio::sync::Mutex<JoinSet<()>>,
     process: Arc<tokio::sync::Mutex<BaseProcess>>,
     gone: watch::Receiver<bool>,
+    /// Set when it is told to end: what ends then is no news.
+    closing: Arc<AtomicBool>,
+    shared: bool,
 }
 
 /// A connection to a copy that has been accepted, before MCP.
@@ -225,8 +242,10 @@ impl Worker {
         let (gone_sender, gone) = watch::channel(false);
         let (commands, receiver) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
+        let closing = Arc::<AtomicBool>::default();
         let reader = Reader {
             exits: Arc::clone(&exits),
+            closing: Arc::clone(&closing),
             notices: options.notices,
             log: options.log.clone(),
             process: Arc::clone(&process),
@@ -242,6 +261,8 @@ impl Worker {
             tasks: tokio::sync::Mutex::new(tasks),
             process,
             gone,
+            closing,
+            shared: ready.isolation == Isolation::Shared.as_str(),
         };
         Ok((worker, ready))
     }
@@ -259,10 +280,21 @@ impl Worker {
     ) -> Result<Copy, String> {
         let (sender, exit) = oneshot::channel();
         if let Ok(mut exits) = self.exits.lock() {
-            exits.insert(trace_id.to_owned(), sender);
+            let waiting = Waiting {
+                sender,
+                reached: false,
+            };
+            exits.insert(trace_id.to_owned(), waiting);
         }
         match self.shake_hands(hello).await {
-            Ok(stream) => Ok(Copy { stream, exit }),
+            Ok(stream) => {
+                if let Ok(mut exits) = self.exits.lock()
+                    && let Some(waiting) = exits.get_mut(trace_id)
+                {
+                    waiting.reached = true;
+                }
+                Ok(Copy { stream, exit })
+            }
             Err(error) => {
                 if let Ok(mut exits) = self.exits.lock() {
                     exits.remove(trace_id);
@@ -311,8 +343,19 @@ impl Worker {
         let _ = self.commands.send(json!({"op": "replace"}));
     }
 
-    /// Ends the base and every copy that still lives.
+    /// Ends the base and every copy that still lives. Where sessions share a process, that has as long for its clean-up as any copy.
     pub(in crate::environment) async fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        if self.shared {
+            let _ = self.commands.send(json!({"op": "end"}));
+            let mut process = self.process.lock().await;
+            if tokio::time::timeout(SHARED_EXIT, process.wait())
+                .await
+                .is_ok()
+            {
+                return;
+            }
+        }
         // Ending the task closes the base's end of the control channel, which is its sign to end.
         self.tasks.lock().await.shutdown().await;
         let mut process = self.process.lock().await;
@@ -420,20 +463,23 @@ async fn first_line(
             }
             Err(out)
         }
-        Ok(FromBase::Exit { .. } | FromBase::Blocked { .. }) | Err(_) => Err(with_log(
-            &format!(
-                "the worker of `{}` answered `{}`",
-                source.display(),
-                text::one_line(&line, 200)
-            ),
-            &tail(),
-        )),
+        Ok(FromBase::Exit { .. } | FromBase::Blocked { .. } | FromBase::Unblocked {}) | Err(_) => {
+            Err(with_log(
+                &format!(
+                    "the worker of `{}` answered `{}`",
+                    source.display(),
+                    text::one_line(&line, 200)
+                ),
+                &tail(),
+            ))
+        }
     }
 }
 
 /// Reads what a running base says.
 struct Reader {
     exits: Exits,
+    closing: Arc<AtomicBool>,
     notices: Option<NoticeSink>,
     log: PathBuf,
     process: Arc<tokio::sync::Mutex<BaseProcess>>,
@@ -451,17 +497,18 @@ impl Reader {
                     pid,
                     exit,
                 }) => {
-                    if exit.code != Some(0) && (pid.is_none() || pid != dead) {
+                    let waiting =
+                        trace_id.and_then(|trace_id| self.exits.lock().ok()?.remove(&trace_id));
+                    let reached = waiting.as_ref().is_some_and(|waiting| waiting.reached);
+                    if reached && exit.code != Some(0) && (pid.is_none() || pid != dead) {
                         dead = pid;
                         self.tell(Notice::Died {
                             message: self.with_tail(&exit.sentence()),
                         });
                     }
-                    let waiting =
-                        trace_id.and_then(|trace_id| self.exits.lock().ok()?.remove(&trace_id));
                     if let Some(waiting) = waiting {
                         // Nobody waits any more when the rollout was dropped.
-                        let _ = waiting.send(exit);
+                        let _ = waiting.sender.send(exit);
                     }
                 }
                 Ok(FromBase::Blocked {
@@ -473,7 +520,9 @@ impl Reader {
                     session: trace_id,
                     for_: Duration::try_from_secs_f64(seconds).unwrap_or_default(),
                 }),
-                Ok(FromBase::Ready { .. } | FromBase::ImportError { .. }) => {}
+                Ok(
+                    FromBase::Ready { .. } | FromBase::ImportError { .. } | FromBase::Unblocked {},
+                ) => {}
                 Err(error) => tracing::debug!("an unexpected line from the worker: {error}"),
             }
         }
@@ -482,7 +531,7 @@ impl Reader {
         if let Ok(mut exits) = self.exits.lock() {
             exits.clear();
         }
-        if self.notices.is_some() {
+        if self.notices.is_some() && !self.closing.load(Ordering::Acquire) {
             let mut process = self.process.lock().await;
             let how = match tokio::time::timeout(BASE_EXIT, process.wait()).await {
                 Ok(Some(status)) => format!(" ({status})"),
@@ -494,7 +543,9 @@ impl Reader {
     }
 
     fn tell(&self, notice: Notice) {
-        if let Some(notices) = &self.notices {
+        if let Some(notices) = &self.notices
+            && !self.closing.load(Ordering::Acquire)
+        {
             notices(notice);
         }
     }

@@ -56,7 +56,12 @@ mod tests {
         for elsewhere in ["http://", "https://", "//cdn", "src=\"", "@import", "url("] {
             assert!(!PAGE.contains(elsewhere), "{elsewhere}");
         }
-        for html in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write"] {
+        for html in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+        ] {
             assert!(!PAGE.contains(html), "{html}");
         }
     }

@@ -89,8 +89,7 @@ fn is_listed(host: &str, allowed: &[String]) -> bool {
     let (name, port) = split_port(host);
     allowed.iter().any(|allowed| {
         let (allowed_name, allowed_port) = split_port(allowed);
-        name.eq_ignore_ascii_case(allowed_name)
-            && (allowed_port.is_none() || allowed_port == port)
+        name.eq_ignore_ascii_case(allowed_name) && (allowed_port.is_none() || allowed_port == port)
     })
 }
 
@@ -109,11 +108,9 @@ fn split_port(host: &str) -> (&str, Option<&str>) {
 
 /// Whether a page that this server sent made the request. Behind a proxy with TLS the page's scheme is `https`.
 fn is_own_page(origin: &str, host: &str) -> bool {
-    origin
-        .split_once("://")
-        .is_some_and(|(scheme, authority)| {
-            matches!(scheme, "http" | "https") && authority.eq_ignore_ascii_case(host)
-        })
+    origin.split_once("://").is_some_and(|(scheme, authority)| {
+        matches!(scheme, "http" | "https") && authority.eq_ignore_ascii_case(host)
+    })
 }
 
 /// Whether `pattern` (scheme, name, port or `*`) covers `origin`.
@@ -198,11 +195,7 @@ mod tests {
         check("http://localhost:*", "http://localhost:6274", true);
         check("http://localhost", "http://localhost:6274", false);
         check("https://app.example.com", "http://app.example.com", false);
-        check(
-            "https://example.com",
-            "https://example.com.evil.com",
-            false,
-        );
+        check("https://example.com", "https://example.com.evil.com", false);
         check("*", "http://a", false);
         check("https://a", "null", false);
     }

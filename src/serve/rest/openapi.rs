@@ -5,12 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::message::Tool;
 
 /// The document: one `POST /api/tools/{name}` for each tool.
-pub(super) fn document(
-    name: &str,
-    version: &str,
-    tools: &[Tool],
-    needs_token: bool,
-) -> Value {
+pub(super) fn document(name: &str, version: &str, tools: &[Tool], needs_token: bool) -> Value {
     let mut paths = Map::new();
     let mut schemas = Map::new();
     schemas.insert("Result".to_owned(), result_schema(None));
@@ -30,10 +25,7 @@ pub(super) fn document(
             |schema| {
                 let result = format!("{key}.result");
                 let structured = format!("{key}.structured");
-                schemas.insert(
-                    structured.clone(),
-                    embedded(schema, &pointer(&structured)),
-                );
+                schemas.insert(structured.clone(), embedded(schema, &pointer(&structured)));
                 schemas.insert(result.clone(), result_schema(Some(&structured)));
                 result
             },
@@ -210,14 +202,16 @@ mod tests {
             let inside = reference.strip_prefix('#').unwrap();
             assert!(document.pointer(inside).is_some(), "{reference}");
         }
-        assert!(references.contains(
-            &"#/components/schemas/walk.arguments/$defs/Node".to_owned()
-        ));
+        assert!(references.contains(&"#/components/schemas/walk.arguments/$defs/Node".to_owned()));
         let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
         assert_eq!(paths, ["/api/tools/walk", "/api/tools/a%20b%2Fc"]);
         let walk = &document["paths"]["/api/tools/walk"]["post"];
         assert_eq!(
-            (&walk["operationId"], &walk["summary"], &walk["requestBody"]["required"]),
+            (
+                &walk["operationId"],
+                &walk["summary"],
+                &walk["requestBody"]["required"]
+            ),
             (&json!("call_walk"), &json!("walk"), &json!(true))
         );
         let property = &document["components"]["schemas"]["walk.arguments"]["properties"]["$ref"];

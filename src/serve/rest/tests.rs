@@ -65,7 +65,11 @@ fn app(token: Option<&str>, status: &str) -> Router {
         token: token.map(Token::new),
         body_bytes: 100,
     };
-    routes(Arc::new(Echo), Arc::new(Fixed(json!({"status": status}))), guard)
+    routes(
+        Arc::new(Echo),
+        Arc::new(Fixed(json!({"status": status}))),
+        guard,
+    )
 }
 
 /// Sends `METHOD PATH` with headers and a body; status, headers of interest and body.
@@ -125,7 +129,13 @@ async fn calls_answer_results_and_errors_as_json() {
     .await;
     let error = |words: &str| json!({ "error": words });
     check_call("/api/tools/echo", r#"{"do": "fail"}"#, 400, error("no")).await;
-    check_call("/api/tools/echo", r#"{"do": "refuse"}"#, 400, error("refused")).await;
+    check_call(
+        "/api/tools/echo",
+        r#"{"do": "refuse"}"#,
+        400,
+        error("refused"),
+    )
+    .await;
     check_call("/api/tools/echo", r#"{"do": "die"}"#, 503, error("died")).await;
     check_call("/api/tools/echo", r#"{"do": "hang"}"#, 504, error("hangs")).await;
     check_call("/api/tools/_nothing", "", 404, error("unknown")).await;
@@ -174,7 +184,13 @@ async fn health_logs_and_descriptions() {
 #[tokio::test]
 async fn foreign_hosts_and_origins_are_refused() {
     let check = async |headers: &[(&str, &str)], code: u16, allowed: &str| {
-        for line in ["POST /api/tools/echo", "GET /health", "GET /logs", "GET /docs", "GET /openapi.json"] {
+        for line in [
+            "POST /api/tools/echo",
+            "GET /health",
+            "GET /logs",
+            "GET /docs",
+            "GET /openapi.json",
+        ] {
             let (got, body) = send(app(None, "ok"), line, headers, "").await;
             assert_eq!(got, code, "{line} {headers:?}: {body}");
             assert!(body.starts_with(allowed), "{line} {headers:?}: {body}");
@@ -193,13 +209,22 @@ async fn foreign_hosts_and_origins_are_refused() {
     )
     .await;
     check(
-        &[("host", "evil.example.com"), ("origin", "http://evil.example.com")],
+        &[
+            ("host", "evil.example.com"),
+            ("origin", "http://evil.example.com"),
+        ],
         403,
         "{",
     )
     .await;
     let preflight = &[("origin", "https://app.example.com")];
-    let (code, _) = send(app(Some("s"), "ok"), "OPTIONS /api/tools/echo", preflight, "").await;
+    let (code, _) = send(
+        app(Some("s"), "ok"),
+        "OPTIONS /api/tools/echo",
+        preflight,
+        "",
+    )
+    .await;
     assert_eq!(code, 204);
 }
 

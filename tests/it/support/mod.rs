@@ -3,14 +3,17 @@
 //! test needs is not there ([`require`]).
 
 mod command;
+pub mod docker;
 pub mod provider;
 mod redact;
 mod require;
 mod results;
+mod served;
 
 pub use command::{Output, Running, Test};
-pub use require::require;
+pub use require::{node, require, venv};
 pub use results::{Job, unaligned};
+pub use served::{Served, conformance};
 
 /// A port of loopback that was free a moment ago.
 pub fn free_port() -> u16 {

@@ -1,0 +1,64 @@
+//! The MCP conformance kit (npm `@modelcontextprotocol/conformance`) against an environment written with our Python package.
+//!
+//! `HUD_TEST_NODE` names the folder into which `tests/run` has installed the kit and a Node that is new enough for it. The kit runs
+//! every scenario of a revision, the optional ones too, and compares with our list of expected failures: a failure or a warning that
+//! is not in the list fails the test, and so does a scenario in the list that passes by now.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{self, Served, conformance};
+
+fn conforms(command: &[&str], revision: &str) {
+    let Some(node) = support::node() else { return };
+    let server = Served::start(command);
+    let results = server.running.dir().join("results");
+    let output = Command::new(node.join("node_modules/.bin/node"))
+        .arg(node.join("node_modules/@modelcontextprotocol/conformance/dist/index.js"))
+        .args(["server", "--url", &server.url, "--requirements", revision])
+        .arg("--expected-failures")
+        .arg(conformance(&format!("expected-{revision}.yml")))
+        .arg("--output-dir")
+        .arg(&results)
+        .current_dir(server.running.dir())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+        failures(&results)
+    );
+}
+
+/// What the kit has written about each check that did not pass.
+fn failures(results: &Path) -> String {
+    let mut text = String::new();
+    for scenario in std::fs::read_dir(results).into_iter().flatten().flatten() {
+        let Ok(checks) = std::fs::read_to_string(scenario.path().join("checks.json")) else {
+            continue;
+        };
+        let checks: Vec<serde_json::Value> = serde_json::from_str(&checks).unwrap();
+        for check in checks {
+            if matches!(check["status"].as_str(), Some("FAILURE" | "WARNING")) {
+                let name = scenario.file_name().to_string_lossy().into_owned();
+                text += &format!(
+                    "{name}: {} {}: {}\n",
+                    check["status"], check["id"], check["errorMessage"]
+                );
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn the_server_conforms_to_2025_11_25() {
+    conforms(&["serve", "mcp", "env.py", "--port", "0"], "2025-11-25");
+}
+
+#[test]
+fn the_server_conforms_to_2026_07_28() {
+    conforms(&["serve", "mcp", "env.py", "--port", "0"], "2026-07-28");
+}
