@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
 use super::api::{EnvironmentError, Prompt, Sampler, ScenarioInfo};
-use super::connection::command::{Joined, SharedCommand};
+use super::connection::command::{OWN_EXIT, SharedCommand};
 use super::connection::stdio::StdioServer;
 use super::connection::worker::{Exit, Worker};
 use super::events::Events;
@@ -20,7 +20,7 @@ use super::offers::Offers;
 use super::visibility::Visibility;
 use super::{legacy, scenario};
 use crate::event::{Evaluation, Phase};
-use crate::mcp::{self, Client, McpError, ServerIdentity};
+use crate::mcp::{self, Client, McpError, Membership, ServerIdentity};
 use crate::message::{Arguments, Content, Tool, ToolCall, ToolResult};
 use crate::task::Invocation;
 use crate::util::{suggest, time};
@@ -66,7 +66,7 @@ pub(super) enum Keeper {
     /// A program that other sessions use too.
     Shared {
         command: Arc<SharedCommand>,
-        _joined: Joined,
+        membership: tokio::sync::Mutex<Option<Membership>>,
     },
     /// A server that lives on.
     Http,
@@ -75,7 +75,7 @@ pub(super) enum Keeper {
 /// One connection of a session.
 pub(super) struct Link {
     pub(super) name: String,
-    pub(super) client: Arc<Client>,
+    pub(super) client: Client,
     pub(super) keeper: Keeper,
 }
 
@@ -310,9 +310,6 @@ impl Session {
             if let Keeper::Copy { worker, .. } = &link.keeper {
                 worker.command("close", &self.inner.trace_id);
             }
-            if matches!(link.keeper, Keeper::Shared { .. }) {
-                continue;
-            }
             link.client.close(CLOSE).await;
             match &link.keeper {
                 Keeper::Copy { worker, exit } => {
@@ -322,7 +319,12 @@ impl Session {
                     warnings.extend(end_copy(worker, &self.inner.trace_id, exit).await);
                 }
                 Keeper::Stdio(server) => server.close().await,
-                Keeper::Shared { .. } | Keeper::Http => {}
+                Keeper::Shared { membership, .. } => {
+                    if let Some(membership) = membership.lock().await.take() {
+                        membership.ended(OWN_EXIT).await;
+                    }
+                }
+                Keeper::Http => {}
             }
         }
         warnings.extend(self.inner.watched_log.sentence());

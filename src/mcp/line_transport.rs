@@ -29,7 +29,7 @@ const KEPT_GARBAGE: usize = 3;
 pub struct LineDiagnostics(Arc<Mutex<VecDeque<String>>>);
 
 impl LineDiagnostics {
-    fn push(&self, line: &[u8]) {
+    pub(super) fn push(&self, line: &[u8]) {
         let text = crate::util::text::one_line(&String::from_utf8_lossy(line), 200);
         if let Ok(mut lines) = self.0.lock()
             && lines.len() < KEPT_GARBAGE

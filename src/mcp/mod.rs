@@ -12,6 +12,7 @@ mod inspect;
 mod line_transport;
 mod listings;
 mod server;
+mod share;
 mod sse_transport;
 
 pub use client::{
@@ -28,3 +29,4 @@ pub use inspect::{About, Offer};
 pub use line_transport::{LineDiagnostics, MAX_LINE};
 pub use listings::Listings;
 pub use server::{HttpServing, http_service, serve_stream};
+pub use share::{Membership, OwnProgram, ProgramStreams, RunningProgram, SharedConnection};
