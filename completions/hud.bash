@@ -488,7 +488,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario__subcmd__grade)
-            opts="-a -A -s -v -q -h --args --answer --answer-file --source --env --python --timeout --judge-model --json --verbose --very-verbose --quiet --help"
+            opts="-a -A -s -u -v -q -h --args --answer --answer-file --source --env --url --api-key --python --timeout --judge-model --json --verbose --very-verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -523,6 +523,18 @@ _hud() {
                     return 0
                     ;;
                 -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -546,7 +558,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario__subcmd__list)
-            opts="-s -v -q -h --source --env --python --timeout --json --verbose --very-verbose --quiet --help"
+            opts="-s -u -v -q -h --source --env --url --api-key --python --timeout --json --verbose --very-verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -561,6 +573,18 @@ _hud() {
                     return 0
                     ;;
                 -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -580,7 +604,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario__subcmd__run)
-            opts="-a -A -s -v -q -h --args --answer --answer-file --source --env --python --timeout --judge-model --json --verbose --very-verbose --quiet --help"
+            opts="-a -A -s -u -v -q -h --args --answer --answer-file --source --env --url --api-key --python --timeout --judge-model --json --verbose --very-verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -618,6 +642,18 @@ _hud() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --python)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -638,7 +674,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario__subcmd__setup)
-            opts="-a -s -v -q -h --args --source --env --python --timeout --json --verbose --very-verbose --quiet --help"
+            opts="-a -s -u -v -q -h --args --source --env --url --api-key --python --timeout --json --verbose --very-verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -661,6 +697,18 @@ _hud() {
                     return 0
                     ;;
                 -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

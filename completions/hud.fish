@@ -163,11 +163,13 @@ complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_su
 complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -s q -l quiet -d 'Only errors and results'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -s h -l help -d 'Print help'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "list" -d 'List the scenarios with their arguments'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "setup" -d 'Set a scenario up, print its prompt and close the copy'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "start" -d 'Set a scenario up, print its prompt and close the copy'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "grade" -d 'Set a scenario up, submit an answer and print the evaluation as JSON'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "run" -d 'As grade, with the prompt on stderr'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "setup" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "start" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "grade" -d 'Submit an answer and print the evaluation as JSON; at a URL to what setup left, elsewhere after a setup'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "run" -d 'Set a scenario up, submit an answer and print the evaluation as JSON, with the prompt on stderr'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -l json -d 'One JSON object per scenario'
@@ -177,6 +179,8 @@ complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcom
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -l json -d 'The whole prompt as JSON, roles included'
@@ -186,6 +190,8 @@ complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcom
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -s h -l help -d 'Print help'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -l json -d 'The whole prompt as JSON, roles included'
@@ -197,6 +203,8 @@ complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcom
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -s A -l answer -d 'The answer to submit [default: empty]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l answer-file -d 'Read the answer from a file' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l judge-model -d 'The model for graders that judge with one [default: the grader\'s own]' -r
@@ -209,6 +217,8 @@ complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcom
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s A -l answer -d 'The answer to submit [default: empty]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l answer-file -d 'Read the answer from a file' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l judge-model -d 'The model for graders that judge with one [default: the grader\'s own]' -r
@@ -222,11 +232,13 @@ complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcom
 complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -s q -l quiet -d 'Only errors and results'
 complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -s h -l help -d 'Print help'
 complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "list" -d 'List the scenarios with their arguments'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "setup" -d 'Set a scenario up, print its prompt and close the copy'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "start" -d 'Set a scenario up, print its prompt and close the copy'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "grade" -d 'Set a scenario up, submit an answer and print the evaluation as JSON'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "run" -d 'As grade, with the prompt on stderr'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "setup" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "start" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "grade" -d 'Submit an answer and print the evaluation as JSON; at a URL to what setup left, elsewhere after a setup'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "run" -d 'Set a scenario up, submit an answer and print the evaluation as JSON, with the prompt on stderr'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -l json -d 'One JSON object per scenario'
@@ -236,6 +248,8 @@ complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -l json -d 'The whole prompt as JSON, roles included'
@@ -245,6 +259,8 @@ complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -s h -l help -d 'Print help'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -l json -d 'The whole prompt as JSON, roles included'
@@ -256,6 +272,8 @@ complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -s A -l answer -d 'The answer to submit [default: empty]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l answer-file -d 'Read the answer from a file' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l judge-model -d 'The model for graders that judge with one [default: the grader\'s own]' -r
@@ -268,6 +286,8 @@ complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s A -l answer -d 'The answer to submit [default: empty]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l answer-file -d 'Read the answer from a file' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l judge-model -d 'The model for graders that judge with one [default: the grader\'s own]' -r

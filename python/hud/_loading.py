@@ -149,6 +149,7 @@ def _import_file(path: Path, imports: Imports) -> ModuleType:
     _search_path(*_folders(path))
     if _is_part(path):
         # Alone it could not say `from .tools import …`.
+        imports.note_file(str(path))
         importlib.invalidate_caches()
         return importlib.import_module(".".join(path.relative_to(_above_package(path)).with_suffix("").parts))
     return _execute(_free_name(path.stem, path), path, None, imports)

@@ -2,3 +2,5 @@
 //! evaluates.
 
 pub mod context;
+pub mod dockerfile;
+pub mod runtime;

@@ -50,7 +50,7 @@ pub struct SessionOptions {
     pub sampler: Option<Arc<dyn Sampler>>,
     /// Takes what the environment logs through MCP: level and text.
     pub on_log: Option<LogSink>,
-    /// Answers what the copy asks of its client, and takes what it tells it; `None` in a rollout, where `sampler` and `on_log` are all there is.
+    /// Whom the copy is told it serves, when a client of ours is behind us; `None` in a rollout.
     pub client: Option<Arc<dyn mcp::ClientEvents>>,
 }
 

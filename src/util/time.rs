@@ -14,6 +14,12 @@ pub fn now_compact() -> String {
     jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S").to_string()
 }
 
+/// How long ago `rfc3339` was; nothing when it is no time or still to come.
+pub fn since(rfc3339: &str) -> Option<Duration> {
+    let then: jiff::Timestamp = rfc3339.parse().ok()?;
+    Duration::try_from(jiff::Timestamp::now().duration_since(then)).ok()
+}
+
 /// `0.4s`, `12s`, `3m 05s`, `1h 02m`.
 pub fn human(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -57,6 +63,14 @@ pub fn clock() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_past_has_an_age() {
+        assert!(since(&now_rfc3339()).is_some_and(|age| age < Duration::from_mins(1)));
+        assert!(since("2020-01-01T00:00:00.000Z").is_some_and(|age| age.as_secs() > 1_000_000));
+        assert_eq!(since("2999-01-01T00:00:00Z"), None);
+        assert_eq!(since("yesterday"), None);
+    }
 
     #[test]
     fn durations_read_well() {

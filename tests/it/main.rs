@@ -28,6 +28,7 @@ mod lifecycle;
 mod model_failures;
 mod providers;
 mod replay;
+mod scenario_url;
 mod seeds;
 mod serve_mcp;
 mod standin;

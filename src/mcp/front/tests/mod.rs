@@ -1,0 +1,1 @@
+//! Rules of the front, against copies that are played.
