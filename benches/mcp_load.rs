@@ -195,9 +195,7 @@ fn churn(options: &Options, era: Era) -> Result<Value> {
 }
 
 fn milliseconds(duration: Option<&Duration>) -> f64 {
-    duration.map_or(0.0, |duration| {
-        (duration.as_secs_f64() * 1e6).round() / 1e3
-    })
+    duration.map_or(0.0, |duration| (duration.as_secs_f64() * 1e6).round() / 1e3)
 }
 
 /// The server's resident memory at each tenth of the work.
@@ -309,9 +307,9 @@ impl Client {
     }
 
     fn authorization(&self) -> String {
-        self.token
-            .as_ref()
-            .map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"))
+        self.token.as_ref().map_or_else(String::new, |token| {
+            format!("authorization: Bearer {token}\r\n")
+        })
     }
 
     fn post(&mut self, message: &Value, method: &str, name: Option<&str>) -> Result<String> {

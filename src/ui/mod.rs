@@ -6,10 +6,12 @@ mod options;
 mod paint;
 mod printer;
 mod progress;
+mod steps;
 mod table;
 
 pub use options::{ColorChoice, Options, StdoutMode, Terminal, Verbosity};
 pub use paint::{Paint, Tone, fit, fit_middle, pad, width_of};
 pub use printer::{Captured, OutputError, Printer, TalkWriter};
 pub use progress::Progress;
+pub use steps::{StepEnd, Steps};
 pub use table::{Cell, Column, Table};

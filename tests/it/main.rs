@@ -12,8 +12,8 @@
 mod analyze;
 mod cli;
 mod conformance;
-mod dev_reload;
 mod debug;
+mod dev_reload;
 mod docker;
 mod docker_ignore;
 mod engine;
