@@ -54,8 +54,20 @@ def roots(source: str, projects: list[str]) -> list[str]:
 def _folders(path: Path) -> list[Path]:
     """The folders in which the modules beside a source are found."""
     if path.is_file():
-        return [path.parent]
+        return [_above_package(path), path.parent] if _is_part(path) else [path.parent]
     return [path.parent, path] if (path / "__init__.py").is_file() else [path]
+
+
+def _is_part(path: Path) -> bool:
+    """True for a file that imports from the package it is in."""
+    if not (path.parent / "__init__.py").is_file():
+        return False
+    return _RELATIVE_IMPORT.search(path.read_text(encoding="utf-8", errors="replace")) is not None
+
+
+def _above_package(path: Path) -> Path:
+    """The folder that the outermost package around a file is in."""
+    return next(folder for folder in path.parents if not (folder / "__init__.py").is_file())
 
 
 def load(source: str, attr: str | None, imports: Imports | None = None) -> Loaded:
@@ -134,29 +146,18 @@ def _project_root(folder: Path) -> Path | None:
 
 
 def _import_file(path: Path, imports: Imports) -> ModuleType:
-    if (path.parent / "__init__.py").is_file() and _RELATIVE_IMPORT.search(
-        path.read_text(encoding="utf-8", errors="replace")
-    ):
-        return _import_part(path, imports)
     _search_path(*_folders(path))
+    if _is_part(path):
+        # Alone it could not say `from .tools import …`.
+        imports.note_file(str(path))
+        importlib.invalidate_caches()
+        return importlib.import_module(".".join(path.relative_to(_above_package(path)).with_suffix("").parts))
     return _execute(_free_name(path.stem, path), path, None, imports)
 
 
 def _import_package(folder: Path, imports: Imports) -> ModuleType:
     _search_path(*_folders(folder))
     return _execute(_free_name(folder.name, folder / "__init__.py"), folder / "__init__.py", [str(folder)], imports)
-
-
-def _import_part(path: Path, imports: Imports) -> ModuleType:
-    """A file that imports from the package it is in: alone it could not say `from .tools import …`."""
-    parts, folder = [path.stem], path.parent
-    while (folder / "__init__.py").is_file():
-        parts.insert(0, folder.name)
-        folder = folder.parent
-    _search_path(folder, path.parent)
-    imports.note_file(str(path))
-    importlib.invalidate_caches()
-    return importlib.import_module(".".join(parts))
 
 
 def _free_name(stem: str, path: Path) -> str:

@@ -70,8 +70,8 @@ struct Known {
 }
 
 impl Callers {
-    /// `hosts` are names (`host` or `host:port`) that `Host` may carry, `origins` pages (`https://app.example.com`) that `Origin` may. A page
-    /// of the server itself is always among them.
+    /// `hosts` are names (`host` or `host:port`) that `Host` may carry, `origins` pages (`https://app.example.com`, a port of `*` is any) that
+    /// `Origin` may. A page of the server itself is always among them.
     pub fn new(hosts: &[String], origins: &[String]) -> Self {
         let lower = |names: &[String]| names.iter().map(|name| name.to_ascii_lowercase()).collect();
         Self(Arc::new(Known {
@@ -91,11 +91,30 @@ impl Callers {
 
     fn knows_origin(&self, origin: &str, host: &str) -> bool {
         let origin = origin.to_ascii_lowercase();
-        let own = origin
-            .split_once("://")
-            .is_some_and(|(_, authority)| authority == host.to_ascii_lowercase());
-        own || self.0.origins.contains(&origin)
+        // Behind a proxy with TLS the page's scheme is not the server's.
+        let own = origin.split_once("://").is_some_and(|(scheme, authority)| {
+            matches!(scheme, "http" | "https") && authority == host.to_ascii_lowercase()
+        });
+        own || self.0.origins.iter().any(|known| covers(known, &origin))
     }
+}
+
+/// Whether `known` (scheme, name, port or `*`) covers `origin`; both lower-case.
+fn covers(known: &str, origin: &str) -> bool {
+    match (origin_parts(known), origin_parts(origin)) {
+        (Some((scheme, name, port)), Some((its_scheme, its_name, its_port))) => {
+            scheme == its_scheme && name == its_name && (port == "*" || port == its_port)
+        }
+        _ => false,
+    }
+}
+
+/// Scheme, name and port of a page; browsers leave the usual port out.
+fn origin_parts(origin: &str) -> Option<(&str, &str, &str)> {
+    let (scheme, authority) = origin.trim_end_matches('/').split_once("://")?;
+    let (name, port) = split_port(authority);
+    let usual = if scheme == "https" { "443" } else { "80" };
+    Some((scheme, name, port.unwrap_or(usual)))
 }
 
 /// A name without the brackets of an IPv6 address, and the port.
@@ -119,17 +138,20 @@ pub async fn check_caller(
     request: Request,
     next: Next,
 ) -> Response {
+    let is_mcp = request.uri().path() == "/mcp";
     let Some(host) = host_of(&request).filter(|host| callers.knows_host(host)) else {
-        return forbidden("this server is not known under the name in `Host`");
+        return forbidden(is_mcp, "this server is not known under the name in `Host`");
     };
     let Some(origin) = request.headers().get(header::ORIGIN).cloned() else {
         return next.run(request).await;
     };
-    let known = origin
-        .to_str()
-        .is_ok_and(|origin| callers.knows_origin(origin, &host));
+    // One that is there twice is not understood the same way by everybody.
+    let known = request.headers().get_all(header::ORIGIN).iter().count() == 1
+        && origin
+            .to_str()
+            .is_ok_and(|origin| callers.knows_origin(origin, &host));
     if !known {
-        return forbidden("pages of this `Origin` may not use this server");
+        return forbidden(is_mcp, "pages of this `Origin` may not use this server");
     }
     let preflight = request.method() == Method::OPTIONS
         && request
@@ -173,12 +195,17 @@ fn host_of(request: &Request) -> Option<String> {
         .or_else(|| request.uri().authority().map(ToString::to_string))
 }
 
-fn forbidden(words: &str) -> Response {
-    let error = serde_json::json!({
-        "jsonrpc": "2.0",
-        "id": null,
-        "error": {"code": -32600, "message": words},
-    });
+/// In the form that callers of the route expect.
+fn forbidden(is_mcp: bool, words: &str) -> Response {
+    let error = if is_mcp {
+        serde_json::json!({
+            "jsonrpc": "2.0",
+            "id": null,
+            "error": {"code": -32600, "message": words},
+        })
+    } else {
+        serde_json::json!({ "error": words })
+    };
     (StatusCode::FORBIDDEN, Json(error)).into_response()
 }
 
@@ -215,15 +242,26 @@ mod tests {
 
     #[test]
     fn origins() {
-        let pages = ["http://localhost:6274".to_owned()];
+        let pages = [
+            "http://localhost:6274",
+            "https://App.example/",
+            "http://127.0.0.1:*",
+        ]
+        .map(str::to_owned);
         let callers = Callers::new(&["localhost".to_owned()], &pages);
         let host = "localhost:8765";
         assert!(callers.knows_origin("http://localhost:8765", host));
+        assert!(callers.knows_origin("https://localhost:8765", host));
         assert!(callers.knows_origin("http://localhost:6274", host));
+        assert!(callers.knows_origin("https://app.example:443", host));
+        assert!(callers.knows_origin("http://127.0.0.1:3000", host));
         for bad in [
             "http://localhost:3000",
             "https://localhost:6274",
             "http://evil.example",
+            "http://app.example",
+            "https://app.example.evil.example",
+            "file://localhost:8765",
             "null",
             "",
         ] {

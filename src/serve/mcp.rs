@@ -111,19 +111,17 @@ impl McpServer {
                 .route("/health", health)
                 .layer(from_fn_with_state(callers, check_caller));
         };
-        app = app.layer(from_fn_with_state(callers, check_caller));
         let backend = rest::SharedCopy::new(
             Arc::clone(&self.relays),
             Arc::clone(&self.source),
             self.options.tool_timeout,
         );
         let guard = rest::Guard {
-            hosts: self.options.hosts.clone(),
-            origins: self.options.origins.clone(),
             token: self.options.token.clone(),
             body_bytes: self.options.limits.body_bytes,
         };
         app.merge(rest::routes(Arc::new(backend), Arc::clone(status), guard))
+            .layer(from_fn_with_state(callers, check_caller))
     }
 
     /// Serves the app on `listener` until `stop` fires; running answers then have two seconds to finish.

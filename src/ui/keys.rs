@@ -1,7 +1,6 @@
 //! Single keys from the terminal, without Enter.
 
-use std::io::{IsTerminal, Stdin, stdin};
-use std::os::fd::OwnedFd;
+use std::io::{IsTerminal, PipeReader, PipeWriter, Stdin, pipe, stdin};
 use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -23,7 +22,7 @@ pub struct Keys {
     pressed: mpsc::UnboundedReceiver<char>,
     original: Termios,
     /// Dropped first, which ends the thread before the terminal is given back: a key of the shell's must not be taken.
-    stop: Option<OwnedFd>,
+    stop: Option<PipeWriter>,
     reading: Option<JoinHandle<()>>,
 }
 
@@ -35,7 +34,8 @@ impl Keys {
             return None;
         }
         let original = tcgetattr(&input).ok()?;
-        let (stopped, stop) = rustix::pipe::pipe().ok()?;
+        // The standard library's is closed in children, which would keep its end open otherwise.
+        let (stopped, stop) = pipe().ok()?;
         single_keys(&input, &original);
         let (sender, pressed) = mpsc::unbounded_channel();
         let modes = original.clone();
@@ -69,7 +69,7 @@ impl Drop for Keys {
 }
 
 /// Reads until `stop` is closed, the terminal is gone or nobody listens.
-fn read(keys: &mpsc::UnboundedSender<char>, stop: &OwnedFd, original: &Termios) {
+fn read(keys: &mpsc::UnboundedSender<char>, stop: &PipeReader, original: &Termios) {
     let input = stdin();
     loop {
         let foreground = is_foreground(&input);
