@@ -10,6 +10,6 @@ mod table;
 
 pub use options::{ColorChoice, Options, StdoutMode, Terminal, Verbosity};
 pub use paint::{Paint, Tone, fit, fit_middle, pad, width_of};
-pub use printer::{Captured, OutputError, Printer, TalkWriter};
+pub use printer::{Captured, Diverted, OutputError, Printer, TalkWriter};
 pub use progress::Progress;
 pub use table::{Cell, Column, Table};

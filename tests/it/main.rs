@@ -12,14 +12,15 @@
 mod analyze;
 mod cli;
 mod conformance;
-mod dev_reload;
 mod debug;
+mod dev_reload;
 mod docker;
 mod docker_ignore;
 mod engine;
 mod eval;
 mod failures;
 mod init;
+mod interactive;
 mod interop;
 mod interop_clients;
 mod kill;

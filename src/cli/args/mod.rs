@@ -22,7 +22,8 @@ pub(super) use init::{InitArgs, Template};
 pub(super) use man::ManArgs;
 pub(super) use reach::ReachArgs;
 pub(super) use scenario::{
-    AnswerArgs, GradeArgs, ListArgs, ScenarioArgs, ScenarioCommand, SetupArgs, TargetArgs,
+    AnswerArgs, GradeArgs, ListArgs, ScenarioArgs, ScenarioCommand, SetupArgs, ShellArgs,
+    TargetArgs,
 };
 pub(super) use serve::{ServeArgs, ServeCommand, ServeMcpArgs};
 pub(super) use set::SetArgs;

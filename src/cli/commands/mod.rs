@@ -9,3 +9,4 @@ pub(super) mod man;
 pub(super) mod scenario;
 pub(super) mod serve;
 pub(super) mod set;
+pub(super) mod shell;
