@@ -9,6 +9,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -220,7 +221,8 @@ fn watch(
 }
 
 fn resident(pid: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let status = hud::util::fs::read_to_string(Path::new(&format!("/proc/{pid}/status")));
+    let status = status.unwrap_or_default();
     let kib = status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))

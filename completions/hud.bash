@@ -25,6 +25,9 @@ _hud() {
             hud,debug)
                 cmd="hud__subcmd__debug"
                 ;;
+            hud,dev)
+                cmd="hud__subcmd__dev"
+                ;;
             hud,eval)
                 cmd="hud__subcmd__eval"
                 ;;
@@ -74,7 +77,7 @@ _hud() {
 
     case "${cmd}" in
         hud)
-            opts="-v -q -h -V --verbose --very-verbose --quiet --help --version eval init analyze debug scenario task serve set completions man"
+            opts="-v -q -h -V --verbose --very-verbose --quiet --help --version eval init analyze dev debug scenario task serve set completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -204,6 +207,84 @@ _hud() {
                     ;;
                 -A)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hud__subcmd__dev)
+            opts="-w -p -v -q -h --watch --no-watch --drain --import-timeout --isolation --tool-timeout --python --stdio --host --port --strict-port --no-strict-port --api-key --allowed-host --allowed-origin --max-sessions --idle-timeout --client --inspector --no-inspector --interactive --json --verbose --very-verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --watch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --import-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --isolation)
+                    COMPREPLY=($(compgen -W "shared fork spawn" -- "${cur}"))
+                    return 0
+                    ;;
+                --tool-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --python)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allowed-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allowed-origin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-sessions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --idle-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client)
+                    COMPREPLY=($(compgen -W "claude-code cursor vscode inspector" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -351,15 +432,15 @@ _hud() {
             fi
             case "${prev}" in
                 --template)
-                    COMPREPLY=($(compgen -W "blank trivia chat sqlite" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "blank trivia chat sqlite organized" -- "${cur}"))
                     return 0
                     ;;
                 --preset)
-                    COMPREPLY=($(compgen -W "blank trivia chat sqlite" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "blank trivia chat sqlite organized" -- "${cur}"))
                     return 0
                     ;;
                 -t)
-                    COMPREPLY=($(compgen -W "blank trivia chat sqlite" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "blank trivia chat sqlite organized" -- "${cur}"))
                     return 0
                     ;;
                 --dir)

@@ -32,6 +32,7 @@ complete -c hud -n "__fish_hud_needs_command" -s V -l version -d 'Print version'
 complete -c hud -n "__fish_hud_needs_command" -f -a "eval" -d 'Run tasks with an agent, grade them and report'
 complete -c hud -n "__fish_hud_needs_command" -f -a "init" -d 'Create an environment with tasks from a template'
 complete -c hud -n "__fish_hud_needs_command" -f -a "analyze" -d 'Show what an environment offers: tools, scenarios, resources, prompts'
+complete -c hud -n "__fish_hud_needs_command" -f -a "dev" -d 'Serve an environment while you write it: save a file, and the next call runs the new code'
 complete -c hud -n "__fish_hud_needs_command" -f -a "debug" -d 'Check that an environment works, stage by stage'
 complete -c hud -n "__fish_hud_needs_command" -f -a "scenario" -d 'Drive the scenarios of an environment by hand'
 complete -c hud -n "__fish_hud_needs_command" -f -a "task" -d 'Drive the scenarios of an environment by hand'
@@ -91,7 +92,8 @@ complete -c hud -n "__fish_hud_using_subcommand eval" -s h -l help -d 'Print hel
 complete -c hud -n "__fish_hud_using_subcommand init" -s t -l template -l preset -d 'What to start from' -r -f -a "blank\t'One tool, one scenario'
 trivia\t'Questions about facts that a tool can look up'
 chat\t'A conversation'
-sqlite\t'A database that each rollout gets fresh'"
+sqlite\t'A database that each rollout gets fresh'
+organized\t'A folder for each of tools, scenarios, setup and evaluation'"
 complete -c hud -n "__fish_hud_using_subcommand init" -s d -l dir -d 'Create the folder in here' -r -F
 complete -c hud -n "__fish_hud_using_subcommand init" -s f -l force -d 'Overwrite files that exist'
 complete -c hud -n "__fish_hud_using_subcommand init" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
@@ -110,6 +112,37 @@ complete -c hud -n "__fish_hud_using_subcommand analyze" -s v -l verbose -d 'Say
 complete -c hud -n "__fish_hud_using_subcommand analyze" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand analyze" -s q -l quiet -d 'Only errors and results'
 complete -c hud -n "__fish_hud_using_subcommand analyze" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hud -n "__fish_hud_using_subcommand dev" -s w -l watch -d 'Reload when this file or folder changes (repeatable) [default: the environment\'s folder]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand dev" -l drain -d 'How long calls in flight may go on after a reload [default: 10s]' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l import-timeout -d 'How long importing the environment may take [default: 1m]' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l isolation -d 'How sessions are kept apart: one process for all, a fork or a process for each [default: shared]' -r -f -a "shared\t'One process for all: what one call leaves behind, the next finds'
+fork\t'A fork for each session'
+spawn\t'A process for each session'"
+complete -c hud -n "__fish_hud_using_subcommand dev" -l tool-timeout -d 'Stop a tool that runs longer [default: no limit]' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l python -d 'The Python to run the environment with' -r -F
+complete -c hud -n "__fish_hud_using_subcommand dev" -l host -d 'The address to listen on [default: 127.0.0.1]' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -s p -l port -d 'The port to listen on, or the next free one; 0 takes any [default: 8765]' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l api-key -d 'The bearer token that clients must send (better: the variable HUD_SERVE_KEY)' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l allowed-host -d 'A name by which clients may reach the server, beside those of this machine (repeatable)' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l allowed-origin -d 'A page whose scripts may use the server, such as http://localhost:6274 (repeatable; a port of * is any)' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l max-sessions -d 'Refuse more sessions than this at once [default: 1000]' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l idle-timeout -d 'Close a session that nobody used for this long [default: 30m]' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l client -d 'Print how this client connects, ready to paste (with --stdio: and end)' -r -f -a "claude-code\t'The command `claude mcp add`'
+cursor\t'The link that adds the server to Cursor'
+vscode\t'The entry for .vscode/mcp.json'
+inspector\t'The command that starts the MCP Inspector'"
+complete -c hud -n "__fish_hud_using_subcommand dev" -l no-watch -d 'Watch nothing'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l stdio -d 'Speak over stdin and stdout, with one client, instead of HTTP'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l strict-port -d 'Fail when the port is in use'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l no-strict-port -d 'Take the next free port, whatever hud.toml says'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l inspector -d 'Start the MCP Inspector beside the server'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l no-inspector -d 'Do not start it, whatever hud.toml says'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l interactive -d 'A prompt in the terminal: call tools, play scenarios'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l json -d 'What happens as JSON Lines on stdout'
+complete -c hud -n "__fish_hud_using_subcommand dev" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand dev" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand dev" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hud -n "__fish_hud_using_subcommand debug" -s c -l config -d 'MCP servers out of a JSON or YAML file: {"mcpServers": {NAME: {"command" or "url": …}}}, or the names alone' -r -F
 complete -c hud -n "__fish_hud_using_subcommand debug" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand debug" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F

@@ -132,17 +132,17 @@ class Interrupts:
             self._limit = min(self._limit, time.monotonic() + ORPHAN_LIMIT)
             self._arm(CLOSE_GRACE)
 
-    def _begin_closing(self) -> None:
-        self._closing_since = time.monotonic()
-        self._limit = self._closing_since + CLOSE_LIMIT
+    def _begin_closing(self) -> float:
+        self._closing_since = began = time.monotonic()
+        self._limit = began + CLOSE_LIMIT
+        return began
 
     def closing(self) -> None:
         """The end has begun, in the loop: from now on only the total time is limited."""
-        if self._closing_since is None:
-            self._begin_closing()
+        began = self._closing_since or self._begin_closing()
         self._closing_reacted = True
         self._insisted = self._owed = False
-        self._arm(self._closing_since + CLOSE_INSIST - time.monotonic())
+        self._arm(began + CLOSE_INSIST - time.monotonic())
 
     def _on_alarm(self, _: int, frame: FrameType | None) -> None:
         if self._closing_since is not None:

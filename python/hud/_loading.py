@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from hud._errors import LoadError
+from hud._imports import Imports, Project, ProjectLoader
 from hud._task import Task
 from hud.environment import Environment
 
@@ -25,6 +26,7 @@ _ROOT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".hud", ".git")
 _ROOT_LEVELS = 10
 _NOT_ENVIRONMENTS = {"conftest.py", "setup.py", "__init__.py", "__main__.py", "tasks.py", "task.py"}
 _MAKES_ENVIRONMENT = re.compile(r"\bEnvironment\s*\(")
+_RELATIVE_IMPORT = re.compile(r"^[ \t]*from[ \t]+\.", re.MULTILINE)
 
 # An environment and what `--attr` calls it, when it was asked for or can be asked for.
 Served = tuple[Environment, str | None]
@@ -39,15 +41,50 @@ class Loaded:
         self.served = served
 
 
-def load(source: str, attr: str | None) -> Loaded:
+def roots(source: str, projects: list[str]) -> list[str]:
+    """The folders whose modules are the project's: those named, and those that go on `sys.path` for the source."""
+    path = Path(source).resolve()
+    if path.name == "__init__.py" and path.is_file():
+        path = path.parent
+    folders = _folders(path) if path.exists() else []
+    root = _project_root(folders[0]) if folders else None
+    return [*projects, *map(str, folders), *([str(root)] if root is not None else [])]
+
+
+def _folders(path: Path) -> list[Path]:
+    """The folders in which the modules beside a source are found."""
+    if path.is_file():
+        return [_above_package(path), path.parent] if _is_part(path) else [path.parent]
+    return [path.parent, path] if (path / "__init__.py").is_file() else [path]
+
+
+def _is_part(path: Path) -> bool:
+    """True for a file that imports from the package it is in."""
+    if not (path.parent / "__init__.py").is_file():
+        return False
+    return _RELATIVE_IMPORT.search(path.read_text(encoding="utf-8", errors="replace")) is not None
+
+
+def _above_package(path: Path) -> Path:
+    """The folder that the outermost package around a file is in."""
+    return next(folder for folder in path.parents if not (folder / "__init__.py").is_file())
+
+
+def load(source: str, attr: str | None, imports: Imports | None = None) -> Loaded:
     """Import the source. LoadError says what is wrong with it; exceptions of its own code pass through."""
+    imports = imports or Imports(Project(roots(source, [])))
+    with imports.recorded():
+        return _load(source, attr, imports)
+
+
+def _load(source: str, attr: str | None, imports: Imports) -> Loaded:
     path = Path(source).resolve()
     if not path.exists():
         raise LoadError(f"{source} does not exist", kind="FileNotFoundError")
-    module = _import(path)
+    module = _import(path, imports)
     tasks = find_tasks(module)
     if path.is_dir() and not tasks:
-        tasks = _tasks_beside(path)
+        tasks = _tasks_beside(path, imports)
     served = find_environments(module, attr, [task for _, task in tasks], path)
     if attr:
         # Only this environment is served, so tasks of another could not run in it.
@@ -55,16 +92,16 @@ def load(source: str, attr: str | None) -> Loaded:
     return Loaded(served, tasks)
 
 
-def _import(path: Path) -> ModuleType:
+def _import(path: Path, imports: Imports) -> ModuleType:
     if path.is_file():
         if path.suffix != ".py":
             raise LoadError(f"{path} is not a Python file", hint="give a .py file or a folder with an env.py")
         if path.name == "__init__.py":
-            return _import_package(path.parent)
-        return _import_file(path)
+            return _import_package(path.parent, imports)
+        return _import_file(path, imports)
     if (path / "__init__.py").is_file():
-        return _import_package(path)
-    return _import_file(_file_in(path))
+        return _import_package(path, imports)
+    return _import_file(_file_in(path), imports)
 
 
 def _file_in(folder: Path) -> Path:
@@ -108,14 +145,19 @@ def _project_root(folder: Path) -> Path | None:
     return None
 
 
-def _import_file(path: Path) -> ModuleType:
-    _search_path(path.parent)
-    return _execute(_free_name(path.stem, path), path, None)
+def _import_file(path: Path, imports: Imports) -> ModuleType:
+    _search_path(*_folders(path))
+    if _is_part(path):
+        # Alone it could not say `from .tools import …`.
+        imports.note_file(str(path))
+        importlib.invalidate_caches()
+        return importlib.import_module(".".join(path.relative_to(_above_package(path)).with_suffix("").parts))
+    return _execute(_free_name(path.stem, path), path, None, imports)
 
 
-def _import_package(folder: Path) -> ModuleType:
-    _search_path(folder.parent, folder)
-    return _execute(_free_name(folder.name, folder / "__init__.py"), folder / "__init__.py", [str(folder)])
+def _import_package(folder: Path, imports: Imports) -> ModuleType:
+    _search_path(*_folders(folder))
+    return _execute(_free_name(folder.name, folder / "__init__.py"), folder / "__init__.py", [str(folder)], imports)
 
 
 def _free_name(stem: str, path: Path) -> str:
@@ -129,10 +171,12 @@ def _free_name(stem: str, path: Path) -> str:
     return name if name.isidentifier() else f"hud_source_{name}"
 
 
-def _execute(name: str, path: Path, search: list[str] | None) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=search)
+def _execute(name: str, path: Path, search: list[str] | None, imports: Imports) -> ModuleType:
+    loader = ProjectLoader(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader, submodule_search_locations=search)
     if spec is None or spec.loader is None:
         raise LoadError(f"{path} cannot be imported")
+    imports.note_file(str(path))
     importlib.invalidate_caches()
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
@@ -252,9 +296,9 @@ def _tasks_in(name: str, value: Any) -> Iterable[tuple[str, Task]]:
                 yield f"{name}[{key!r}]", item
 
 
-def _tasks_beside(folder: Path) -> list[tuple[str, Task]]:
+def _tasks_beside(folder: Path, imports: Imports) -> list[tuple[str, Task]]:
     """A folder's tasks.py or task.py, which imports the environment that is already loaded."""
     for name in ("tasks.py", "task.py"):
         if (folder / name).is_file():
-            return find_tasks(_import_file(folder / name))
+            return find_tasks(_import_file(folder / name, imports))
     return []

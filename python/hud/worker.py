@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import socket
 
     from hud._base import Keeper
+    from hud._imports import Imports
 
 IMPORT_FAILED = 3
 
@@ -69,13 +70,15 @@ def _base(options: argparse.Namespace) -> int:
     control = _channels.Control(*_take_stdio())
     # Spawned copies get the environment of the start: importing may change os.environ.
     environ = dict(os.environ)
+    imports = _imports(options)
     try:
-        loaded, description = _load(options)
+        loaded, description = _load(options, imports)
         isolation, reason = _isolation.choose(options.isolation)
         listener = listen(options.socket)
     except BaseException as error:
-        control.write({"type": "import_error", **_import_error(error)})
+        control.write({"type": "import_error", **_import_error(error), "files": imports.files})
         return IMPORT_FAILED
+    modules, files = imports.modules, imports.files
     base = Base(control, listener)
     keeper: Keeper
     spawner = None
@@ -104,6 +107,8 @@ def _base(options: argparse.Namespace) -> int:
             "isolation": isolation,
             "isolation_reason": reason,
             "describe": description,
+            "modules": modules,
+            "files": files,
         }
     )
     base.run(keeper)
@@ -140,7 +145,7 @@ def _one_copy(options: argparse.Namespace) -> int:
         return _shared_copy(options, connection)
     try:
         _copy.prepare(hello, os.getcwd(), options.tmpdir)
-        loaded, description = _load(options)
+        loaded, description = _load(options, _imports(options))
         _copy.seed(hello.get("seed"))
     except BaseException as error:
         _copy.fail(connection, _import_error(error), options.tmpdir)
@@ -155,16 +160,23 @@ def _shared_copy(options: argparse.Namespace, channel: socket.socket) -> NoRetur
     pulse.close_descriptor()
     try:
         _shared.prepare(options.tmpdir)
-        loaded, description = _load(options)
+        loaded, description = _load(options, _imports(options))
     except BaseException as error:
         _shared.fail(channel, _import_error(error), options.tmpdir)
     _shared.serve(channel, pulse, loaded.environment, description, options.tmpdir)
 
 
-def _load(options: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
+def _imports(options: argparse.Namespace) -> Imports:
+    from hud import _loading
+    from hud._imports import Imports, Project
+
+    return Imports(Project(_loading.roots(options.source, options.project)))
+
+
+def _load(options: argparse.Namespace, imports: Imports) -> tuple[Any, dict[str, Any]]:
     from hud import _copy, _describe, _loading
 
-    loaded = _loading.load(options.source, options.attr)
+    loaded = _loading.load(options.source, options.attr, imports)
     _copy.load_random()
     return loaded, _describe.describe(loaded.environment, loaded.tasks, loaded.served)
 

@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::handler::{ClientEvents, Handler};
 use super::line_transport::{LineDiagnostics, LineTransport};
+use super::passage::{Passage, PeerInbound, PeerPassage};
 use super::sse_transport::SseTransport;
 use super::{McpError, convert};
 use crate::message::{Arguments, Content, Role, Tool, ToolCall, ToolResult};
@@ -76,6 +77,7 @@ pub struct PromptResult {
 /// A connection to an MCP server. Dropping it closes the connection; [`Client::close`] waits for that.
 pub struct Client {
     peer: Peer<RoleClient>,
+    passage: Arc<dyn Passage>,
     service: tokio::sync::Mutex<RunningService<RoleClient, Handler>>,
 }
 
@@ -92,7 +94,10 @@ impl Client {
         W: AsyncWrite + Send + Unpin + 'static,
     {
         let transport = LineTransport::new(read, write, diagnostics);
-        Self::start(transport, events, ClientLifecycleMode::Initialize).await
+        let passage = transport.passage();
+        let mut client = Self::start(transport, events, ClientLifecycleMode::Initialize).await?;
+        client.passage = passage;
+        Ok(client)
     }
 
     /// Speaks over HTTP: the era the server speaks, streamable HTTP, or HTTP+SSE where it has only that.
@@ -168,17 +173,24 @@ impl Client {
     where
         T: Transport<RoleClient> + 'static,
     {
-        let service = Handler(events)
+        let inbound = Arc::new(PeerInbound::default());
+        let service = Handler::new(events, Arc::clone(&inbound))
             .serve_with_lifecycle(transport, lifecycle)
             .await?;
         Ok(Self {
             peer: service.peer().clone(),
+            passage: PeerPassage::new(service.peer().clone(), inbound),
             service: tokio::sync::Mutex::new(service),
         })
     }
 
     pub(super) fn peer(&self) -> Peer<RoleClient> {
         self.peer.clone()
+    }
+
+    /// Lets requests pass this connection unread.
+    pub(super) fn passage(&self) -> Arc<dyn Passage> {
+        Arc::clone(&self.passage)
     }
 
     /// Who the server says it is.

@@ -43,6 +43,23 @@ pub fn brief(duration: Duration) -> String {
     }
 }
 
+/// For things that may take less than a millisecond: `0.4ms`, `42ms`, and from a second on as [`human`].
+pub fn fine(duration: Duration) -> String {
+    let ms = duration.as_secs_f64() * 1000.0;
+    if ms < 9.95 {
+        format!("{ms:.1}ms")
+    } else if ms < 999.5 {
+        format!("{ms:.0}ms")
+    } else {
+        human(duration)
+    }
+}
+
+/// The time of day here, as `14:03:11`.
+pub fn clock() -> String {
+    jiff::Zoned::now().strftime("%H:%M:%S").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +78,8 @@ mod tests {
         assert_eq!(shown, ["0.4s", "12s", "3m 05s", "1h 02m"]);
         let shown = [0, 999, 1_200].map(|ms| brief(Duration::from_millis(ms)));
         assert_eq!(shown, ["0 ms", "999 ms", "1.2s"]);
+        let fine = [420, 9_960, 41_600, 999_600, 1_500_000]
+            .map(|us| super::fine(Duration::from_micros(us)));
+        assert_eq!(fine, ["0.4ms", "10ms", "42ms", "1.0s", "1.5s"]);
     }
 }

@@ -13,6 +13,7 @@ mod analyze;
 mod cli;
 mod conformance;
 mod debug;
+mod dev;
 mod dev_reload;
 mod docker;
 mod docker_ignore;

@@ -72,6 +72,7 @@ mod tests {
                 "hud-analyze.1",
                 "hud-completions.1",
                 "hud-debug.1",
+                "hud-dev.1",
                 "hud-eval.1",
                 "hud-init.1",
                 "hud-man.1",
