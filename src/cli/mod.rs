@@ -12,6 +12,7 @@
 
 mod analysis;
 mod args;
+mod build_progress;
 mod check;
 mod child;
 mod commands;

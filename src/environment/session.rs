@@ -85,7 +85,7 @@ pub struct Session {
 }
 
 pub(super) struct Inner {
-    links: Vec<Link>,
+    pub(super) links: Vec<Link>,
     /// The environment's own name, when it told.
     name: String,
     /// Scenarios that are known without asking (a worker describes itself).
@@ -336,6 +336,14 @@ impl Session {
 impl mcp::RelayedCopy for Session {
     fn client(&self) -> &Client {
         &self.inner.links[0].client
+    }
+
+    fn interrupt(&self) {
+        Session::interrupt(self);
+    }
+
+    async fn why_ended(&self) -> Option<String> {
+        self.inner.why_ended().await
     }
 
     async fn close(&self) {

@@ -7,6 +7,7 @@ mod options;
 mod paint;
 mod printer;
 mod progress;
+mod steps;
 mod table;
 
 pub use keys::Keys;
@@ -14,4 +15,5 @@ pub use options::{ColorChoice, Options, StdoutMode, Terminal, Verbosity};
 pub use paint::{Paint, Tone, fit, fit_middle, pad, width_of};
 pub use printer::{Captured, OutputError, Printer, TalkWriter};
 pub use progress::Progress;
+pub use steps::{StepEnd, Steps};
 pub use table::{Cell, Column, Table};

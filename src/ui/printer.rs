@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indicatif::ProgressBar;
 
-use super::{Options, Paint, Progress, StdoutMode, Terminal, Tone, Verbosity};
+use super::{Options, Paint, Progress, StdoutMode, Steps, Terminal, Tone, Verbosity};
 use crate::util::text;
 
 /// stdout could not be written.
@@ -226,6 +226,11 @@ impl Printer {
     /// A bar over `total` things, below the lines: hidden without a terminal, when quiet, or when the options say so. One at a time.
     pub fn progress(&self, total: u64) -> Progress {
         Progress::new(self.clone(), total)
+    }
+
+    /// The steps of one piece of work, each with a bar. One at a time, and not beside [`Self::progress`].
+    pub fn steps(&self) -> Steps {
+        Steps::new(self.clone())
     }
 
     pub(super) fn set_bar(&self, bar: Option<ProgressBar>) {

@@ -98,6 +98,11 @@ pub fn read_dir_sorted(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
+/// The path without links and `..`.
+pub fn canonical(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path).with_context(|| format!("cannot find `{}`", path.display()))
+}
+
 /// Opens a file for reading.
 pub fn open(path: &Path) -> Result<File> {
     File::open(path).with_context(|| format!("cannot open `{}`", path.display()))

@@ -40,7 +40,7 @@ fn python(variable: &str, name: &str) {
     let Some(venv) = support::venv(variable, "python") else {
         return;
     };
-    let server = Served::by_serve();
+    let server = Served::by_dev();
     works(
         &client(venv.join("bin/python"))
             .args([script(name).as_os_str(), OsStr::new(&server.url)])
@@ -50,7 +50,7 @@ fn python(variable: &str, name: &str) {
 
 fn node(name: &str) {
     let Some(node) = support::node() else { return };
-    let server = Served::by_serve();
+    let server = Served::by_dev();
     works(
         &client(node.join("node_modules/.bin/node"))
             .env("NODE_PATH", node.join("node_modules"))
@@ -80,7 +80,7 @@ fn fastmcps_command_line_lists_and_calls() {
     let Some(venv) = support::venv("HUD_TEST_VENV_FASTMCP", "fastmcp") else {
         return;
     };
-    let server = Served::by_serve();
+    let server = Served::by_dev();
     let fastmcp = |args: &[&str]| {
         let output = client(venv.join("bin/fastmcp")).args(args).run();
         assert!(output.code == Some(0), "{}{}", output.stdout, output.stderr);
@@ -111,7 +111,7 @@ fn the_typescript_sdk_2_in_both_eras() {
 #[test]
 fn the_inspectors_command_line_lists_and_calls() {
     let Some(node) = support::node() else { return };
-    let server = Served::by_serve();
+    let server = Served::by_dev();
     let inspect = |args: &[&str]| -> Value {
         let output = client(node.join("node_modules/.bin/node"))
             .args([node.join("node_modules/.bin/mcp-inspector").as_os_str()])
@@ -153,7 +153,7 @@ fn python_hud_5_lists_sets_up_and_grades() {
     let Some(venv) = support::venv("HUD_TEST_VENV_V5", "hud") else {
         return;
     };
-    let server = Served::by_serve();
+    let server = Served::by_dev();
     let hud = |args: &[&str]| {
         let output = client(venv.join("bin/hud"))
             .args(["scenario"])
@@ -179,7 +179,7 @@ fn python_hud_5_evaluates_an_agent_on_our_server() {
     let Some(venv) = support::venv("HUD_TEST_VENV_V5", "hud") else {
         return;
     };
-    let server = Served::by_serve();
+    let server = Served::by_dev();
     let provider = Provider::start(Script::turns([
         turn().call("test_simple_text", json!({})),
         turn().text("3"),

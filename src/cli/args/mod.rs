@@ -1,12 +1,14 @@
 //! What may be typed: clap structs, split by command. Nothing here reads a file or the environment, or knows what a value will be used for.
 
 mod analyze;
+mod build;
 mod completions;
 mod debug;
 mod dev;
 mod eval;
 mod init;
 mod man;
+mod push;
 mod reach;
 mod scenario;
 mod serve;
@@ -16,12 +18,14 @@ mod values;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub(super) use analyze::{AnalysisFormat, AnalyzeArgs};
+pub(super) use build::{BuildArgs, Given, SecretSource, SecretSpec};
 pub(super) use completions::{CompletionsArgs, Shell};
 pub(super) use debug::DebugArgs;
 pub(super) use dev::{Client, DevArgs, DevIsolation};
 pub(super) use eval::{EvalArgs, PlatformArgs};
 pub(super) use init::{InitArgs, Template};
 pub(super) use man::ManArgs;
+pub(super) use push::PushArgs;
 pub(super) use reach::ReachArgs;
 pub(super) use scenario::{
     AnswerArgs, GradeArgs, ListArgs, ScenarioArgs, ScenarioCommand, SetupArgs, TargetArgs,
@@ -103,6 +107,10 @@ pub(in crate::cli) enum Command {
     /// Drive the scenarios of an environment by hand
     #[command(visible_alias = "task")]
     Scenario(ScenarioArgs),
+    /// Build an environment's Docker image and its lock file
+    Build(Box<BuildArgs>),
+    /// Push the image of an environment to a registry
+    Push(PushArgs),
     /// Serve an environment to others
     Serve(ServeArgs),
     /// Save keys and settings in ~/.hud/.env

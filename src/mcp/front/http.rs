@@ -208,7 +208,7 @@ impl RelayServer {
     ) -> Result<Response, Refusal> {
         if method == "initialize" {
             check_legacy_version(headers, Some(&id))?;
-            return self.begin(&id, &params);
+            return self.begin(headers, &id, &params);
         }
         let session = self.session_of(headers, Some(&id))?;
         let request = Request {
@@ -223,8 +223,19 @@ impl RelayServer {
         Ok(self.respond(reply, |_| StatusCode::OK).await)
     }
 
-    fn begin(self: &Arc<Self>, id: &Id, params: &Members<'_>) -> Result<Response, Refusal> {
-        let (session, result) = self.initialize(params).map_err(|error| {
+    fn begin(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+        id: &Id,
+        params: &Members<'_>,
+    ) -> Result<Response, Refusal> {
+        // One process sets a scenario up and the next grades it: Python hud 5's `hud scenario` initialises again, and names the session
+        // that it wants to go on with. A session that has ended is no reason to refuse a new one.
+        let taken_up = headers
+            .get(headers::SESSION)
+            .and_then(|value| self.find_session(value.to_str().ok()?))
+            .filter(|session| session.version().is_some());
+        let (session, result) = self.initialize(params, taken_up).map_err(|error| {
             let status = match error.code {
                 code::UNAVAILABLE => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::BAD_REQUEST,

@@ -91,10 +91,12 @@ fn name_of(method: &str, params: &Members<'_>) -> String {
 }
 
 impl RelayServer {
-    /// Opens a session for a client that initialises; gives the result of `initialize`.
+    /// Opens a session for a client that initialises, or lets it take up one that it has named, which keeps what was agreed in it; gives the
+    /// result of `initialize`.
     pub(super) fn initialize(
         self: &Arc<Self>,
         params: &Members<'_>,
+        taken_up: Option<Arc<Session>>,
     ) -> Result<(Arc<Session>, String), RpcError> {
         let Some(wanted) = params.text("protocolVersion") else {
             return Err(RpcError::new(
@@ -111,7 +113,11 @@ impl RelayServer {
                 .unwrap_or_else(|| json!({})),
             info: params.get_as("clientInfo").filter(Value::is_object),
         };
-        let session = self.open_session(Kind::Connection, Some(facts))?;
+        let session = match taken_up {
+            Some(session) => session,
+            None => self.open_session(Kind::Connection, Some(facts))?,
+        };
+        let version = session.version().unwrap_or(version);
         let mut result = json!({
             "protocolVersion": version,
             "capabilities": dress::capabilities(),

@@ -542,7 +542,7 @@ impl Session {
         }
     }
 
-    /// Tells the client which lists differ in a new version; later, while a scenario binds it to its own.
+    /// Tells the client which lists differ in a new version, and lets go of the old one; later, while a scenario binds it to its own.
     pub(super) fn version_changed(&self, change: &VersionChange) {
         let mut state = locked(&self.state);
         if state.is_bound() {
@@ -558,8 +558,12 @@ impl Session {
             untold.resources |= change.resources;
             return;
         }
+        // A client that asks for nothing must not keep the old version from its end.
+        let old = state
+            .attachment
+            .take_if(|attachment| attachment.version < change.version);
         drop(state);
-        self.announce(change);
+        self.replaced(old, Some(change.clone()));
     }
 
     fn announce(&self, change: &VersionChange) {

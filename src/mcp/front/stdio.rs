@@ -254,7 +254,7 @@ impl Connection {
                 "the first request must be `initialize`, or say its version in `_meta`",
             )));
         }
-        let (session, result) = self.server.initialize(&params).map_err(failed)?;
+        let (session, result) = self.server.initialize(&params, None).map_err(failed)?;
         let out = self.out.clone();
         let reading = session.start_reading();
         let stream = Arc::clone(&session);
