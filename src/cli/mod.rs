@@ -27,6 +27,7 @@ mod kept_session;
 mod logging;
 mod reach;
 mod remote_scenario;
+mod repl;
 mod run;
 mod scenario_text;
 mod schema;

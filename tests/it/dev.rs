@@ -326,7 +326,9 @@ async fn json_lines_tell_what_happens() {
         .map(|line| {
             let fields = line.as_object().unwrap();
             let shown = |name: &str| match (name, &fields[name]) {
-                ("duration_ms" | "session" | "message" | "summary" | "files", _) => format!("{name}=…"),
+                ("duration_ms" | "session" | "message" | "summary" | "files", _) => {
+                    format!("{name}=…")
+                }
                 (_, Value::String(text)) if text.starts_with("http") => format!("{name}=URL"),
                 (_, value) => format!("{name}={value}"),
             };
