@@ -204,6 +204,7 @@ Register-ArgumentCompleter -Native -CommandName 'hud' -ScriptBlock {
             [CompletionResult]::new('start', 'start', [CompletionResultType]::ParameterValue, 'Set a scenario up and print its prompt; at a URL the session waits for grade')
             [CompletionResult]::new('grade', 'grade', [CompletionResultType]::ParameterValue, 'Submit an answer and print the evaluation as JSON; at a URL to what setup left, elsewhere after a setup')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Set a scenario up, submit an answer and print the evaluation as JSON, with the prompt on stderr')
+            [CompletionResult]::new('shell', 'shell', [CompletionResultType]::ParameterValue, 'Try an environment at a prompt: call its tools, run its scenarios by hand')
             break
         }
         'hud;task' {
@@ -219,6 +220,7 @@ Register-ArgumentCompleter -Native -CommandName 'hud' -ScriptBlock {
             [CompletionResult]::new('start', 'start', [CompletionResultType]::ParameterValue, 'Set a scenario up and print its prompt; at a URL the session waits for grade')
             [CompletionResult]::new('grade', 'grade', [CompletionResultType]::ParameterValue, 'Submit an answer and print the evaluation as JSON; at a URL to what setup left, elsewhere after a setup')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Set a scenario up, submit an answer and print the evaluation as JSON, with the prompt on stderr')
+            [CompletionResult]::new('shell', 'shell', [CompletionResultType]::ParameterValue, 'Try an environment at a prompt: call its tools, run its scenarios by hand')
             break
         }
         'hud;scenario;list' {
@@ -434,6 +436,40 @@ Register-ArgumentCompleter -Native -CommandName 'hud' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time of each phase, such as 90, 90s or 5m')
             [CompletionResult]::new('--judge-model', '--judge-model', [CompletionResultType]::ParameterName, 'The model for graders that judge with one [default: the grader''s own]')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'On one line')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; twice (-vv) for debug logs')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr; twice (-vv) for debug logs')
+            [CompletionResult]::new('--very-verbose', '--very-verbose', [CompletionResultType]::ParameterName, 'The same as -vv')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only errors and results')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only errors and results')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'hud;scenario;shell' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'MCP servers out of a JSON or YAML file: {"mcpServers": {NAME: {"command" or "url": …}}}, or the names alone')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'MCP servers out of a JSON or YAML file: {"mcpServers": {NAME: {"command" or "url": …}}}, or the names alone')
+            [CompletionResult]::new('--api-key', '--api-key', [CompletionResultType]::ParameterName, 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]')
+            [CompletionResult]::new('--python', '--python', [CompletionResultType]::ParameterName, 'The Python interpreter [default: the project''s .venv, $VIRTUAL_ENV, python3]')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time of each step, such as 30, 30s or 2m')
+            [CompletionResult]::new('-u', '-u', [CompletionResultType]::ParameterName, 'The same as SOURCE, for a server that runs already')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'The same as SOURCE, for a server that runs already')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; twice (-vv) for debug logs')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr; twice (-vv) for debug logs')
+            [CompletionResult]::new('--very-verbose', '--very-verbose', [CompletionResultType]::ParameterName, 'The same as -vv')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only errors and results')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only errors and results')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'hud;task;shell' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'MCP servers out of a JSON or YAML file: {"mcpServers": {NAME: {"command" or "url": …}}}, or the names alone')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'MCP servers out of a JSON or YAML file: {"mcpServers": {NAME: {"command" or "url": …}}}, or the names alone')
+            [CompletionResult]::new('--api-key', '--api-key', [CompletionResultType]::ParameterName, 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]')
+            [CompletionResult]::new('--python', '--python', [CompletionResultType]::ParameterName, 'The Python interpreter [default: the project''s .venv, $VIRTUAL_ENV, python3]')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Time of each step, such as 30, 30s or 2m')
+            [CompletionResult]::new('-u', '-u', [CompletionResultType]::ParameterName, 'The same as SOURCE, for a server that runs already')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'The same as SOURCE, for a server that runs already')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more on stderr; twice (-vv) for debug logs')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on stderr; twice (-vv) for debug logs')
             [CompletionResult]::new('--very-verbose', '--very-verbose', [CompletionResultType]::ParameterName, 'The same as -vv')

@@ -61,6 +61,9 @@ _hud() {
             hud__subcmd__scenario,setup)
                 cmd="hud__subcmd__scenario__subcmd__setup"
                 ;;
+            hud__subcmd__scenario,shell)
+                cmd="hud__subcmd__scenario__subcmd__shell"
+                ;;
             hud__subcmd__scenario,start)
                 cmd="hud__subcmd__scenario__subcmd__setup"
                 ;;
@@ -474,7 +477,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario)
-            opts="-v -q -h --verbose --very-verbose --quiet --help list setup start grade run"
+            opts="-v -q -h --verbose --very-verbose --quiet --help list setup start grade run shell"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -717,6 +720,48 @@ _hud() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hud__subcmd__scenario__subcmd__shell)
+            opts="-c -u -v -q -h --config --api-key --python --timeout --url --verbose --very-verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --python)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

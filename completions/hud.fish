@@ -158,15 +158,16 @@ complete -c hud -n "__fish_hud_using_subcommand debug" -s v -l verbose -d 'Say m
 complete -c hud -n "__fish_hud_using_subcommand debug" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand debug" -s q -l quiet -d 'Only errors and results'
 complete -c hud -n "__fish_hud_using_subcommand debug" -s h -l help -d 'Print help'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -l very-verbose -d 'The same as -vv'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -s q -l quiet -d 'Only errors and results'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -s h -l help -d 'Print help'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "list" -d 'List the scenarios with their arguments'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "setup" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "start" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "grade" -d 'Submit an answer and print the evaluation as JSON; at a URL to what setup left, elsewhere after a setup'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "run" -d 'Set a scenario up, submit an answer and print the evaluation as JSON, with the prompt on stderr'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "list" -d 'List the scenarios with their arguments'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "setup" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "start" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "grade" -d 'Submit an answer and print the evaluation as JSON; at a URL to what setup left, elsewhere after a setup'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "run" -d 'Set a scenario up, submit an answer and print the evaluation as JSON, with the prompt on stderr'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "shell" -d 'Try an environment at a prompt: call its tools, run its scenarios by hand'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
@@ -227,15 +228,25 @@ complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcom
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Only errors and results'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -l very-verbose -d 'The same as -vv'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -s q -l quiet -d 'Only errors and results'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -s h -l help -d 'Print help'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "list" -d 'List the scenarios with their arguments'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "setup" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "start" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "grade" -d 'Submit an answer and print the evaluation as JSON; at a URL to what setup left, elsewhere after a setup'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "run" -d 'Set a scenario up, submit an answer and print the evaluation as JSON, with the prompt on stderr'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -s c -l config -d 'MCP servers out of a JSON or YAML file: {"mcpServers": {NAME: {"command" or "url": …}}}, or the names alone' -r -F
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -l timeout -d 'Time of each step, such as 30, 30s or 2m' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -s u -l url -d 'The same as SOURCE, for a server that runs already' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "list" -d 'List the scenarios with their arguments'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "setup" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "start" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "grade" -d 'Submit an answer and print the evaluation as JSON; at a URL to what setup left, elsewhere after a setup'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "run" -d 'Set a scenario up, submit an answer and print the evaluation as JSON, with the prompt on stderr'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "shell" -d 'Try an environment at a prompt: call its tools, run its scenarios by hand'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
@@ -296,6 +307,15 @@ complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Only errors and results'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -s c -l config -d 'MCP servers out of a JSON or YAML file: {"mcpServers": {NAME: {"command" or "url": …}}}, or the names alone' -r -F
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -l timeout -d 'Time of each step, such as 30, 30s or 2m' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -s u -l url -d 'The same as SOURCE, for a server that runs already' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -s h -l help -d 'Print help'
 complete -c hud -n "__fish_hud_using_subcommand serve; and not __fish_seen_subcommand_from mcp" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
 complete -c hud -n "__fish_hud_using_subcommand serve; and not __fish_seen_subcommand_from mcp" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand serve; and not __fish_seen_subcommand_from mcp" -s q -l quiet -d 'Only errors and results'

@@ -21,12 +21,18 @@ mod dev;
 mod discovery;
 mod exit_code;
 mod failure;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "`hud dev --inspector` is what starts it")
+)]
+mod inspector;
 mod interrupt;
 mod job;
 mod kept_session;
 mod logging;
 mod reach;
 mod remote_scenario;
+mod repl;
 mod run;
 mod scenario_text;
 mod schema;

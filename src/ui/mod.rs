@@ -13,7 +13,7 @@ mod table;
 pub use keys::Keys;
 pub use options::{ColorChoice, Options, StdoutMode, Terminal, Verbosity};
 pub use paint::{Paint, Tone, fit, fit_middle, pad, width_of};
-pub use printer::{Captured, OutputError, Printer, TalkWriter};
+pub use printer::{Captured, Diverted, OutputError, Printer, TalkWriter};
 pub use progress::Progress;
 pub use steps::{StepEnd, Steps};
 pub use table::{Cell, Column, Table};

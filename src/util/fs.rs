@@ -122,6 +122,27 @@ pub fn append(path: &Path) -> Result<File> {
         .with_context(|| format!("cannot open `{}` for appending", path.display()))
 }
 
+/// Creates a file that only its owner can read and write, in folders that only it can enter as far as they are not there yet. One that is there keeps
+/// its contents and loses everybody else's access.
+pub fn create_private(path: &Path) -> Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+    let create = || -> std::io::Result<()> {
+        if let Some(folder) = path.parent() {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)?;
+        }
+        let file = File::options()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)?;
+        file.set_permissions(fs::Permissions::from_mode(0o600))
+    };
+    create().with_context(|| format!("cannot create `{}`", path.display()))
+}
+
 /// The size of a file in bytes; 0 when there is none.
 pub fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |meta| meta.len())

@@ -77,6 +77,15 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// `no tools`, `1 tool`, `3 tools`.
+pub fn counted(count: usize, what: &str) -> String {
+    match count {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
@@ -99,6 +108,14 @@ mod tests {
         assert_eq!(strip_control("a\rb\u{8}c\n"), "abc\n");
         assert_eq!(strip_control("a\u{202e}b\u{2066}c\u{2069}d"), "abcd");
         assert_eq!(strip_control("עברית"), "עברית");
+    }
+
+    #[test]
+    fn things_are_counted() {
+        assert_eq!(
+            [0, 1, 2].map(|count| counted(count, "tool")),
+            ["no tools", "1 tool", "2 tools"]
+        );
     }
 
     #[test]

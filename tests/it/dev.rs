@@ -256,7 +256,7 @@ async fn a_broken_version_is_told_and_the_last_good_one_serves() {
     edit(&env, "return f\"hello", "return ) f\"hello");
     running.wait_for_stderr("serving version 1; version 2 failed: ");
     // The user's own place.
-    running.wait_for_stderr("env.py");
+    running.wait_for_stderr("(env.py:");
     assert_eq!(greet().await, "hello Robin");
     let health = send(&base, "GET /health", &[], "").await;
     assert_eq!(health.status, 200);
@@ -310,13 +310,25 @@ async fn json_lines_tell_what_happens() {
     running.wait_for_stdout("\"reload_failed\"");
     running.signal(rustix::process::Signal::TERM);
     let output = running.wait().code(0);
-    let shapes: Vec<String> = output
-        .json_lines()
+    let lines = output.json_lines();
+    let at = |wanted: Value| {
+        lines
+            .iter()
+            .position(|line| *line == wanted || line["name"] == wanted)
+            .unwrap_or_else(|| panic!("no {wanted} in {}", output.stdout))
+    };
+    let printed = at(json!({"event": "output", "text": "greeting Robin"}));
+    assert!(printed < at(json!("greet")), "{}", output.stdout);
+    let shapes: Vec<String> = lines
         .iter()
+        // What starting prints and notes depends on the machine.
+        .filter(|line| line["event"] != "output" && line["event"] != "note")
         .map(|line| {
             let fields = line.as_object().unwrap();
             let shown = |name: &str| match (name, &fields[name]) {
-                ("duration_ms" | "session" | "message" | "files", _) => format!("{name}=…"),
+                ("duration_ms" | "session" | "message" | "summary" | "files", _) => {
+                    format!("{name}=…")
+                }
                 (_, Value::String(text)) if text.starts_with("http") => format!("{name}=URL"),
                 (_, value) => format!("{name}={value}"),
             };
@@ -327,7 +339,15 @@ async fn json_lines_tell_what_happens() {
                 .join(" ")
         })
         .collect();
-    insta::assert_snapshot!(shapes.join("\n"), @"");
+    insta::assert_snapshot!(shapes.join("\n"), @r#"
+    event="listening" mcp_url=URL docs_url=URL health_url=URL environment="shop"
+    event="serving" version=1 duration_ms=… tools=2 scenarios=1
+    event="call" method="tools/call" name="greet" session=… version=1 duration_ms=… outcome="ok"
+    event="call" method="tools/call" name="refuse" session=… version=1 duration_ms=… outcome="tool_error" message=…
+    event="reloaded" version=2 duration_ms=… files=… changes=["tool `decline` added","tool `refuse` removed"]
+    event="reload_failed" version=3 serving=2 summary=… message=…
+    event="stopped"
+    "#);
 }
 
 #[test]

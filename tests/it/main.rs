@@ -21,6 +21,7 @@ mod engine;
 mod eval;
 mod failures;
 mod init;
+mod interactive;
 mod interop;
 mod interop_clients;
 mod kill;

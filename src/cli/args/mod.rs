@@ -28,7 +28,8 @@ pub(super) use man::ManArgs;
 pub(super) use push::PushArgs;
 pub(super) use reach::ReachArgs;
 pub(super) use scenario::{
-    AnswerArgs, GradeArgs, ListArgs, ScenarioArgs, ScenarioCommand, SetupArgs, TargetArgs,
+    AnswerArgs, GradeArgs, ListArgs, ScenarioArgs, ScenarioCommand, SetupArgs, ShellArgs,
+    TargetArgs,
 };
 pub(super) use serve::{ServeArgs, ServeCommand, ServeMcpArgs};
 pub(super) use set::SetArgs;

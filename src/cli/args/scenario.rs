@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Seconds;
+use super::{ReachArgs, Seconds};
 
 /// Arguments of `hud scenario`.
 #[derive(Clone, Debug, Args)]
@@ -42,6 +42,28 @@ pub(in crate::cli) enum ScenarioCommand {
     Grade(GradeArgs),
     /// Set a scenario up, submit an answer and print the evaluation as JSON, with the prompt on stderr
     Run(GradeArgs),
+    /// Try an environment at a prompt: call its tools, run its scenarios by hand
+    Shell(ShellArgs),
+}
+
+/// Arguments of `hud scenario shell`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hud scenario shell                              env.py of this folder
+  hud scenario shell --url http://127.0.0.1:8765/mcp
+  hud scenario shell -- node server.js
+  printf 'run initials company=HUD\\nanswer JR\\n' | hud scenario shell
+
+At the prompt, `help` lists the commands and Tab completes names, arguments and values. Arguments that are not given are asked for. From a pipe, \
+commands are read line by line; answers are on stdout, and the first command that fails ends it.")]
+pub(in crate::cli) struct ShellArgs {
+    /// The environment.
+    #[command(flatten)]
+    pub(in crate::cli) reach: ReachArgs,
+    /// The same as SOURCE, for a server that runs already
+    #[arg(short, long, value_name = "URL", conflicts_with_all = ["source", "config", "command"])]
+    pub(in crate::cli) url: Option<String>,
 }
 
 /// Arguments of `hud scenario list`.

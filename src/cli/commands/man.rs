@@ -80,6 +80,7 @@ mod tests {
                 "hud-scenario-list.1",
                 "hud-scenario-run.1",
                 "hud-scenario-setup.1",
+                "hud-scenario-shell.1",
                 "hud-scenario.1",
                 "hud-serve-mcp.1",
                 "hud-serve.1",

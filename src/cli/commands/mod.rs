@@ -12,3 +12,4 @@ pub(super) mod push;
 pub(super) mod scenario;
 pub(super) mod serve;
 pub(super) mod set;
+pub(super) mod shell;

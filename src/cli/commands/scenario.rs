@@ -41,6 +41,7 @@ pub(in crate::cli) fn run(
         ScenarioCommand::Setup(args) => setup(args, context),
         ScenarioCommand::Grade(args) => grade(args, false, context),
         ScenarioCommand::Run(args) => grade(args, true, context),
+        ScenarioCommand::Shell(args) => super::shell::run(args, context),
     }
 }
 

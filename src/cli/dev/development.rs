@@ -108,6 +108,7 @@ impl Development {
             Arc::clone(&environment),
             Arc::clone(server.relays()),
             self.options.log.clone(),
+            self.environments.folder.clone(),
         );
         let server = server.with_routes(Arc::new(health));
         let keys = self.keys();

@@ -1,6 +1,6 @@
 //! What `/health` and `/logs` answer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -10,6 +10,8 @@ use crate::mcp::RelayServer;
 use crate::serve::rest;
 use crate::util::fs;
 
+use super::failure;
+
 /// Longer tails than this are cut: a log is for reading.
 const TAIL_BYTES: u64 = 1024 * 1024;
 
@@ -18,25 +20,33 @@ pub(super) struct Health {
     environment: Arc<DevEnvironment>,
     relays: Arc<RelayServer>,
     log: PathBuf,
+    folder: PathBuf,
 }
 
 impl Health {
+    /// Paths in sentences are shown relative to `folder`.
     pub(super) fn new(
         environment: Arc<DevEnvironment>,
         relays: Arc<RelayServer>,
         log: PathBuf,
+        folder: PathBuf,
     ) -> Self {
         Self {
             environment,
             relays,
             log,
+            folder,
         }
     }
 }
 
 impl rest::Status for Health {
     fn health(&self) -> Value {
-        health(&self.environment.status(), self.relays.sessions())
+        health(
+            &self.environment.status(),
+            self.relays.sessions(),
+            &self.folder,
+        )
     }
 
     fn log_tail(&self, lines: usize) -> String {
@@ -44,7 +54,7 @@ impl rest::Status for Health {
     }
 }
 
-fn health(status: &dev::Status, sessions: usize) -> Value {
+fn health(status: &dev::Status, sessions: usize, folder: &Path) -> Value {
     let word = match (status.serving, &status.failed) {
         (None, _) => "failed",
         (Some(_), Some(_)) => "degraded",
@@ -52,7 +62,7 @@ fn health(status: &dev::Status, sessions: usize) -> Value {
     };
     json!({
         "status": word,
-        "message": sentence(status),
+        "message": sentence(status, folder),
         "environment": status.name,
         "serving": status.serving,
         "failed": status.failed.as_ref().map(|failed| json!({"version": failed.version, "message": failed.message})),
@@ -66,7 +76,7 @@ fn health(status: &dev::Status, sessions: usize) -> Value {
 }
 
 /// `serving version 4; version 5 failed: SyntaxError: …`, on one line.
-fn sentence(status: &dev::Status) -> String {
+fn sentence(status: &dev::Status, folder: &Path) -> String {
     let serving = match status.serving {
         Some(version) => format!("serving version {version}"),
         None => "nothing is served".to_owned(),
@@ -74,7 +84,7 @@ fn sentence(status: &dev::Status) -> String {
     match &status.failed {
         None => serving,
         Some(failed) => {
-            let why = failed.message.lines().next().unwrap_or_default();
+            let why = failure::read(&failed.message, folder).summary;
             format!("{serving}; version {} failed: {why}", failed.version)
         }
     }
@@ -117,7 +127,7 @@ mod tests {
                 reloads: 3,
                 draining: 1,
             };
-            let health = health(&status, 2);
+            let health = health(&status, 2, Path::new("/work"));
             assert_eq!(
                 [&health["status"], &health["message"]],
                 expected,

@@ -5,7 +5,7 @@
 //! | `listening` | `mcp_url`, `docs_url`, `health_url`, `environment` |
 //! | `serving` | `version`, `duration_ms`, `tools`, `scenarios`: the first version is ready |
 //! | `reloaded` | `version`, `duration_ms`, `files`, `changes` |
-//! | `reload_failed` | `version`, `serving` (or null), `message` |
+//! | `reload_failed` | `version`, `serving` (or null), `summary` (one line), `message` (with the frames) |
 //! | `call` | `method`, `name`, `session` (its first 8 characters), `version`, `duration_ms`, `outcome`: `ok`, `tool_error`, `failed` or `cancelled`; with `message` for the two errors |
 //! | `output` | `text`: a line that the environment printed |
 //! | `rebuild_needed` | `files` |
@@ -14,6 +14,7 @@
 //! | `blocked` | `tool`, `session` (each null when not known), `duration_ms` |
 //! | `stopped` | nothing; the last line |
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 use crate::dev::DevEvent;
 use crate::mcp::{CallOutcome, CallReport};
 
+use super::failure;
 use super::lines::short;
 use super::report::Happening;
 
@@ -66,6 +68,7 @@ fn of_event(event: &DevEvent) -> Value {
             "event": "reload_failed",
             "version": version,
             "serving": serving,
+            "summary": failure::read(message, Path::new("")).summary,
             "message": message,
         }),
         DevEvent::Call(call) => of_call(call),
@@ -179,7 +182,7 @@ mod tests {
         insta::assert_snapshot!(lines.join("\n"), @r#"
         {"event":"serving","version":1,"duration_ms":180.0,"tools":2,"scenarios":1}
         {"event":"reloaded","version":2,"duration_ms":42.0,"files":["tools/a.py"],"changes":["tool `x` added"]}
-        {"event":"reload_failed","version":3,"serving":null,"message":"SyntaxError"}
+        {"event":"reload_failed","version":3,"serving":null,"summary":"SyntaxError","message":"SyntaxError"}
         {"event":"rebuild_needed","files":["Dockerfile"]}
         {"event":"watch_gone","path":"tools"}
         {"event":"watch_back","path":"tools"}

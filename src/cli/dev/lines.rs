@@ -9,6 +9,7 @@ use crate::ui::{Paint, Tone, fit};
 use crate::util::text::{one_line, strip_control};
 use crate::util::time::fine;
 
+use super::failure;
 use super::report::Happening;
 
 /// Longer names and messages are cut on the one line of a call.
@@ -47,10 +48,10 @@ impl Entry {
     }
 
     /// The text as several lines: the first one on the line itself.
-    fn words(mut self, before: &str, message: &str) -> Self {
+    fn words(mut self, message: &str) -> Self {
         let message = strip_control(message);
         let mut lines = message.trim_end().lines();
-        self.text = format!("{before}{}", lines.next().unwrap_or_default());
+        lines.next().unwrap_or_default().clone_into(&mut self.text);
         self.more = lines.map(str::to_owned).collect();
         self.is_long = true;
         self
@@ -138,8 +139,12 @@ fn of_event(event: &DevEvent, folder: &Path) -> Entry {
                 Some(serving) => format!("serving version {serving}"),
                 None => "nothing is served".to_owned(),
             };
-            Entry::new("failed", Tone::Bad, "")
-                .words(&format!("{serving}; version {version} failed: "), message)
+            let failed = failure::read(message, folder);
+            let text = format!("{serving}; version {version} failed: {}", failed.summary);
+            let mut entry = Entry::new("failed", Tone::Bad, text);
+            entry.is_long = true;
+            entry.more = failed.more;
+            entry
         }
         DevEvent::Call(call) => of_call(call),
         DevEvent::RebuildNeeded { files } => Entry::new(
@@ -163,7 +168,7 @@ fn of_event(event: &DevEvent, folder: &Path) -> Entry {
             Tone::Good,
             format!("`{}` is there again", relative(path, folder)),
         ),
-        DevEvent::WorkerDied { message } => Entry::new("died", Tone::Bad, "").words("", message),
+        DevEvent::WorkerDied { message } => Entry::new("died", Tone::Bad, "").words(message),
         DevEvent::Blocked {
             tool,
             session,
@@ -185,7 +190,7 @@ fn of_event(event: &DevEvent, folder: &Path) -> Entry {
                 fine(*for_)
             ),
         ),
-        DevEvent::Note(words) => Entry::new("note", Tone::Accent, "").words("", words),
+        DevEvent::Note(words) => Entry::new("note", Tone::Accent, "").words(words),
     }
 }
 
@@ -309,7 +314,8 @@ mod tests {
             Happening::Dev(DevEvent::ReloadFailed {
                 version: 4,
                 serving: Some(3),
-                message: "SyntaxError: invalid syntax\n  env.py:7\n    def x(\n".to_owned(),
+                message: "cannot import `/work/env.py`\n  /work/env.py:7\n  SyntaxError: invalid syntax\n    File \"/work/env.py\", line 7\n      def x(\n    SyntaxError: invalid syntax"
+                    .to_owned(),
             }),
             Happening::Dev(DevEvent::ReloadFailed {
                 version: 1,
@@ -336,7 +342,7 @@ mod tests {
             Happening::Dev(DevEvent::Note("nothing to see".to_owned())),
         ];
         let lines: Vec<String> = events.iter().map(|event| shown(event, None)).collect();
-        insta::assert_snapshot!(lines.join("\n"), @r"
+        insta::assert_snapshot!(lines.join("\n"), @r#"
         14:03:11 ready    version 1 · 2 tools, 1 scenario · 180ms
         14:03:11 call     shout · 2.1ms
         14:03:11 setup    shop:order · 2.1ms
@@ -348,9 +354,9 @@ mod tests {
         14:03:11 print    hello there
         14:03:11 reload   version 2 · tools/a.py · tool `x` added · tool `y` removed · 42ms
         14:03:11 reload   version 3 · a, b, c, and 2 more · 1.5s
-        14:03:11 failed   serving version 3; version 4 failed: SyntaxError: invalid syntax
-                            env.py:7
-                              def x(
+        14:03:11 failed   serving version 3; version 4 failed: SyntaxError: invalid syntax (env.py:7)
+                          File "/work/env.py", line 7
+                            def x(
         14:03:11 failed   nothing is served; version 1 failed: ModuleNotFoundError: No module named 'x'
         14:03:11 rebuild  Dockerfile.hud changed; rebuild needed: hud build
         14:03:11 watch    `tools` is not there; it is watched again when it comes back
@@ -359,7 +365,7 @@ mod tests {
                           last line
         14:03:11 blocked  `slow` (session 01234567) keeps everybody else waiting, for 5.0s already
         14:03:11 note     nothing to see
-        ");
+        "#);
     }
 
     #[test]

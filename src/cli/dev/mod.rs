@@ -2,6 +2,7 @@
 
 mod client;
 mod development;
+mod failure;
 mod health;
 mod json;
 mod keyboard;
