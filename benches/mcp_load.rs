@@ -9,6 +9,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -195,9 +196,7 @@ fn churn(options: &Options, era: Era) -> Result<Value> {
 }
 
 fn milliseconds(duration: Option<&Duration>) -> f64 {
-    duration.map_or(0.0, |duration| {
-        (duration.as_secs_f64() * 1e6).round() / 1e3
-    })
+    duration.map_or(0.0, |duration| (duration.as_secs_f64() * 1e6).round() / 1e3)
 }
 
 /// The server's resident memory at each tenth of the work.
@@ -222,7 +221,8 @@ fn watch(
 }
 
 fn resident(pid: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let status = hud::util::fs::read_to_string(Path::new(&format!("/proc/{pid}/status")));
+    let status = status.unwrap_or_default();
     let kib = status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))
@@ -309,9 +309,9 @@ impl Client {
     }
 
     fn authorization(&self) -> String {
-        self.token
-            .as_ref()
-            .map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"))
+        self.token.as_ref().map_or_else(String::new, |token| {
+            format!("authorization: Bearer {token}\r\n")
+        })
     }
 
     fn post(&mut self, message: &Value, method: &str, name: Option<&str>) -> Result<String> {

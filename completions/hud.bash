@@ -25,6 +25,9 @@ _hud() {
             hud,debug)
                 cmd="hud__subcmd__debug"
                 ;;
+            hud,dev)
+                cmd="hud__subcmd__dev"
+                ;;
             hud,eval)
                 cmd="hud__subcmd__eval"
                 ;;
@@ -58,6 +61,9 @@ _hud() {
             hud__subcmd__scenario,setup)
                 cmd="hud__subcmd__scenario__subcmd__setup"
                 ;;
+            hud__subcmd__scenario,shell)
+                cmd="hud__subcmd__scenario__subcmd__shell"
+                ;;
             hud__subcmd__scenario,start)
                 cmd="hud__subcmd__scenario__subcmd__setup"
                 ;;
@@ -71,7 +77,7 @@ _hud() {
 
     case "${cmd}" in
         hud)
-            opts="-v -q -h -V --verbose --very-verbose --quiet --help --version eval init analyze debug scenario task serve set completions man"
+            opts="-v -q -h -V --verbose --very-verbose --quiet --help --version eval init analyze dev debug scenario task serve set completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -201,6 +207,84 @@ _hud() {
                     ;;
                 -A)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hud__subcmd__dev)
+            opts="-w -p -v -q -h --watch --no-watch --drain --import-timeout --isolation --tool-timeout --python --stdio --host --port --strict-port --no-strict-port --api-key --allowed-host --allowed-origin --max-sessions --idle-timeout --client --inspector --no-inspector --interactive --json --verbose --very-verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --watch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --import-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --isolation)
+                    COMPREPLY=($(compgen -W "shared fork spawn" -- "${cur}"))
+                    return 0
+                    ;;
+                --tool-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --python)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allowed-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allowed-origin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-sessions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --idle-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client)
+                    COMPREPLY=($(compgen -W "claude-code cursor vscode inspector" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -348,15 +432,15 @@ _hud() {
             fi
             case "${prev}" in
                 --template)
-                    COMPREPLY=($(compgen -W "blank trivia chat sqlite" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "blank trivia chat sqlite organized" -- "${cur}"))
                     return 0
                     ;;
                 --preset)
-                    COMPREPLY=($(compgen -W "blank trivia chat sqlite" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "blank trivia chat sqlite organized" -- "${cur}"))
                     return 0
                     ;;
                 -t)
-                    COMPREPLY=($(compgen -W "blank trivia chat sqlite" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "blank trivia chat sqlite organized" -- "${cur}"))
                     return 0
                     ;;
                 --dir)
@@ -393,7 +477,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario)
-            opts="-v -q -h --verbose --very-verbose --quiet --help list setup start grade run"
+            opts="-v -q -h --verbose --very-verbose --quiet --help list setup start grade run shell"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -407,7 +491,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario__subcmd__grade)
-            opts="-a -A -s -v -q -h --args --answer --answer-file --source --env --python --timeout --judge-model --json --verbose --very-verbose --quiet --help"
+            opts="-a -A -s -u -v -q -h --args --answer --answer-file --source --env --url --api-key --python --timeout --judge-model --json --verbose --very-verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -442,6 +526,18 @@ _hud() {
                     return 0
                     ;;
                 -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -465,7 +561,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario__subcmd__list)
-            opts="-s -v -q -h --source --env --python --timeout --json --verbose --very-verbose --quiet --help"
+            opts="-s -u -v -q -h --source --env --url --api-key --python --timeout --json --verbose --very-verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -480,6 +576,18 @@ _hud() {
                     return 0
                     ;;
                 -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -499,7 +607,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario__subcmd__run)
-            opts="-a -A -s -v -q -h --args --answer --answer-file --source --env --python --timeout --judge-model --json --verbose --very-verbose --quiet --help"
+            opts="-a -A -s -u -v -q -h --args --answer --answer-file --source --env --url --api-key --python --timeout --judge-model --json --verbose --very-verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -537,6 +645,18 @@ _hud() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --python)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -557,7 +677,7 @@ _hud() {
             return 0
             ;;
         hud__subcmd__scenario__subcmd__setup)
-            opts="-a -s -v -q -h --args --source --env --python --timeout --json --verbose --very-verbose --quiet --help"
+            opts="-a -s -u -v -q -h --args --source --env --url --api-key --python --timeout --json --verbose --very-verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -583,11 +703,65 @@ _hud() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --python)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hud__subcmd__scenario__subcmd__shell)
+            opts="-c -u -v -q -h --config --api-key --python --timeout --url --verbose --very-verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --api-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --python)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

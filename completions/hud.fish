@@ -32,6 +32,7 @@ complete -c hud -n "__fish_hud_needs_command" -s V -l version -d 'Print version'
 complete -c hud -n "__fish_hud_needs_command" -f -a "eval" -d 'Run tasks with an agent, grade them and report'
 complete -c hud -n "__fish_hud_needs_command" -f -a "init" -d 'Create an environment with tasks from a template'
 complete -c hud -n "__fish_hud_needs_command" -f -a "analyze" -d 'Show what an environment offers: tools, scenarios, resources, prompts'
+complete -c hud -n "__fish_hud_needs_command" -f -a "dev" -d 'Serve an environment while you write it: save a file, and the next call runs the new code'
 complete -c hud -n "__fish_hud_needs_command" -f -a "debug" -d 'Check that an environment works, stage by stage'
 complete -c hud -n "__fish_hud_needs_command" -f -a "scenario" -d 'Drive the scenarios of an environment by hand'
 complete -c hud -n "__fish_hud_needs_command" -f -a "task" -d 'Drive the scenarios of an environment by hand'
@@ -91,7 +92,8 @@ complete -c hud -n "__fish_hud_using_subcommand eval" -s h -l help -d 'Print hel
 complete -c hud -n "__fish_hud_using_subcommand init" -s t -l template -l preset -d 'What to start from' -r -f -a "blank\t'One tool, one scenario'
 trivia\t'Questions about facts that a tool can look up'
 chat\t'A conversation'
-sqlite\t'A database that each rollout gets fresh'"
+sqlite\t'A database that each rollout gets fresh'
+organized\t'A folder for each of tools, scenarios, setup and evaluation'"
 complete -c hud -n "__fish_hud_using_subcommand init" -s d -l dir -d 'Create the folder in here' -r -F
 complete -c hud -n "__fish_hud_using_subcommand init" -s f -l force -d 'Overwrite files that exist'
 complete -c hud -n "__fish_hud_using_subcommand init" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
@@ -110,6 +112,37 @@ complete -c hud -n "__fish_hud_using_subcommand analyze" -s v -l verbose -d 'Say
 complete -c hud -n "__fish_hud_using_subcommand analyze" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand analyze" -s q -l quiet -d 'Only errors and results'
 complete -c hud -n "__fish_hud_using_subcommand analyze" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hud -n "__fish_hud_using_subcommand dev" -s w -l watch -d 'Reload when this file or folder changes (repeatable) [default: the environment\'s folder]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand dev" -l drain -d 'How long calls in flight may go on after a reload [default: 10s]' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l import-timeout -d 'How long importing the environment may take [default: 1m]' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l isolation -d 'How sessions are kept apart: one process for all, a fork or a process for each [default: shared]' -r -f -a "shared\t'One process for all: what one call leaves behind, the next finds'
+fork\t'A fork for each session'
+spawn\t'A process for each session'"
+complete -c hud -n "__fish_hud_using_subcommand dev" -l tool-timeout -d 'Stop a tool that runs longer [default: no limit]' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l python -d 'The Python to run the environment with' -r -F
+complete -c hud -n "__fish_hud_using_subcommand dev" -l host -d 'The address to listen on [default: 127.0.0.1]' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -s p -l port -d 'The port to listen on, or the next free one; 0 takes any [default: 8765]' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l api-key -d 'The bearer token that clients must send (better: the variable HUD_SERVE_KEY)' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l allowed-host -d 'A name by which clients may reach the server, beside those of this machine (repeatable)' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l allowed-origin -d 'A page whose scripts may use the server, such as http://localhost:6274 (repeatable; a port of * is any)' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l max-sessions -d 'Refuse more sessions than this at once [default: 1000]' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l idle-timeout -d 'Close a session that nobody used for this long [default: 30m]' -r
+complete -c hud -n "__fish_hud_using_subcommand dev" -l client -d 'Print how this client connects, ready to paste (with --stdio: and end)' -r -f -a "claude-code\t'The command `claude mcp add`'
+cursor\t'The link that adds the server to Cursor'
+vscode\t'The entry for .vscode/mcp.json'
+inspector\t'The command that starts the MCP Inspector'"
+complete -c hud -n "__fish_hud_using_subcommand dev" -l no-watch -d 'Watch nothing'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l stdio -d 'Speak over stdin and stdout, with one client, instead of HTTP'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l strict-port -d 'Fail when the port is in use'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l no-strict-port -d 'Take the next free port, whatever hud.toml says'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l inspector -d 'Start the MCP Inspector beside the server'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l no-inspector -d 'Do not start it, whatever hud.toml says'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l interactive -d 'A prompt in the terminal: call tools, play scenarios'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l json -d 'What happens as JSON Lines on stdout'
+complete -c hud -n "__fish_hud_using_subcommand dev" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand dev" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand dev" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand dev" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hud -n "__fish_hud_using_subcommand debug" -s c -l config -d 'MCP servers out of a JSON or YAML file: {"mcpServers": {NAME: {"command" or "url": …}}}, or the names alone' -r -F
 complete -c hud -n "__fish_hud_using_subcommand debug" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand debug" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
@@ -125,16 +158,19 @@ complete -c hud -n "__fish_hud_using_subcommand debug" -s v -l verbose -d 'Say m
 complete -c hud -n "__fish_hud_using_subcommand debug" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand debug" -s q -l quiet -d 'Only errors and results'
 complete -c hud -n "__fish_hud_using_subcommand debug" -s h -l help -d 'Print help'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -l very-verbose -d 'The same as -vv'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -s q -l quiet -d 'Only errors and results'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -s h -l help -d 'Print help'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "list" -d 'List the scenarios with their arguments'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "setup" -d 'Set a scenario up, print its prompt and close the copy'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "start" -d 'Set a scenario up, print its prompt and close the copy'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "grade" -d 'Set a scenario up, submit an answer and print the evaluation as JSON'
-complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run" -f -a "run" -d 'As grade, with the prompt on stderr'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "list" -d 'List the scenarios with their arguments'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "setup" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "start" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "grade" -d 'Submit an answer and print the evaluation as JSON; at a URL to what setup left, elsewhere after a setup'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "run" -d 'Set a scenario up, submit an answer and print the evaluation as JSON, with the prompt on stderr'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "shell" -d 'Try an environment at a prompt: call its tools, run its scenarios by hand'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -l json -d 'One JSON object per scenario'
@@ -144,6 +180,8 @@ complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcom
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -l json -d 'The whole prompt as JSON, roles included'
@@ -153,6 +191,8 @@ complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcom
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from setup" -s h -l help -d 'Print help'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from start" -l json -d 'The whole prompt as JSON, roles included'
@@ -164,6 +204,8 @@ complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcom
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -s A -l answer -d 'The answer to submit [default: empty]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l answer-file -d 'Read the answer from a file' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from grade" -l judge-model -d 'The model for graders that judge with one [default: the grader\'s own]' -r
@@ -176,6 +218,8 @@ complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcom
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s A -l answer -d 'The answer to submit [default: empty]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l answer-file -d 'Read the answer from a file' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l judge-model -d 'The model for graders that judge with one [default: the grader\'s own]' -r
@@ -184,16 +228,28 @@ complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcom
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Only errors and results'
 complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -l very-verbose -d 'The same as -vv'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -s q -l quiet -d 'Only errors and results'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -s h -l help -d 'Print help'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "list" -d 'List the scenarios with their arguments'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "setup" -d 'Set a scenario up, print its prompt and close the copy'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "start" -d 'Set a scenario up, print its prompt and close the copy'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "grade" -d 'Set a scenario up, submit an answer and print the evaluation as JSON'
-complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run" -f -a "run" -d 'As grade, with the prompt on stderr'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -s c -l config -d 'MCP servers out of a JSON or YAML file: {"mcpServers": {NAME: {"command" or "url": …}}}, or the names alone' -r -F
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -l timeout -d 'Time of each step, such as 30, 30s or 2m' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -s u -l url -d 'The same as SOURCE, for a server that runs already' -r
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand scenario; and __fish_seen_subcommand_from shell" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "list" -d 'List the scenarios with their arguments'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "setup" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "start" -d 'Set a scenario up and print its prompt; at a URL the session waits for grade'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "grade" -d 'Submit an answer and print the evaluation as JSON; at a URL to what setup left, elsewhere after a setup'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "run" -d 'Set a scenario up, submit an answer and print the evaluation as JSON, with the prompt on stderr'
+complete -c hud -n "__fish_hud_using_subcommand task; and not __fish_seen_subcommand_from list setup start grade run shell" -f -a "shell" -d 'Try an environment at a prompt: call its tools, run its scenarios by hand'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -l json -d 'One JSON object per scenario'
@@ -203,6 +259,8 @@ complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -l json -d 'The whole prompt as JSON, roles included'
@@ -212,6 +270,8 @@ complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from setup" -s h -l help -d 'Print help'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -s a -l args -d 'Arguments of the scenario, as a JSON object' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from start" -l json -d 'The whole prompt as JSON, roles included'
@@ -223,6 +283,8 @@ complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -s A -l answer -d 'The answer to submit [default: empty]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l answer-file -d 'Read the answer from a file' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from grade" -l judge-model -d 'The model for graders that judge with one [default: the grader\'s own]' -r
@@ -235,6 +297,8 @@ complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s A -l answer -d 'The answer to submit [default: empty]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l answer-file -d 'Read the answer from a file' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s s -l env -l source -d 'Environment: a Python file or package, a URL, or a task file [default: env.py, or the folder\'s task file]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s u -l url -d 'A server that runs already: the URL of its MCP endpoint' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l timeout -d 'Time of each phase, such as 90, 90s or 5m' -r
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l judge-model -d 'The model for graders that judge with one [default: the grader\'s own]' -r
@@ -243,6 +307,15 @@ complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Only errors and results'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -s c -l config -d 'MCP servers out of a JSON or YAML file: {"mcpServers": {NAME: {"command" or "url": …}}}, or the names alone' -r -F
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -l api-key -d 'The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -l python -d 'The Python interpreter [default: the project\'s .venv, $VIRTUAL_ENV, python3]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -l timeout -d 'Time of each step, such as 30, 30s or 2m' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -s u -l url -d 'The same as SOURCE, for a server that runs already' -r
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -s h -l help -d 'Print help'
 complete -c hud -n "__fish_hud_using_subcommand serve; and not __fish_seen_subcommand_from mcp" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
 complete -c hud -n "__fish_hud_using_subcommand serve; and not __fish_seen_subcommand_from mcp" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand serve; and not __fish_seen_subcommand_from mcp" -s q -l quiet -d 'Only errors and results'

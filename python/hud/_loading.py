@@ -26,6 +26,7 @@ _ROOT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".hud", ".git")
 _ROOT_LEVELS = 10
 _NOT_ENVIRONMENTS = {"conftest.py", "setup.py", "__init__.py", "__main__.py", "tasks.py", "task.py"}
 _MAKES_ENVIRONMENT = re.compile(r"\bEnvironment\s*\(")
+_RELATIVE_IMPORT = re.compile(r"^[ \t]*from[ \t]+\.", re.MULTILINE)
 
 # An environment and what `--attr` calls it, when it was asked for or can be asked for.
 Served = tuple[Environment, str | None]
@@ -58,8 +59,20 @@ def search_folders(source: str) -> list[str]:
 def _folders(path: Path) -> list[Path]:
     """The folders in which the modules beside a source are found."""
     if path.is_file():
-        return [path.parent]
+        return [_above_package(path), path.parent] if _is_part(path) else [path.parent]
     return [path.parent, path] if (path / "__init__.py").is_file() else [path]
+
+
+def _is_part(path: Path) -> bool:
+    """True for a file that imports from the package it is in."""
+    if not (path.parent / "__init__.py").is_file():
+        return False
+    return _RELATIVE_IMPORT.search(path.read_text(encoding="utf-8", errors="replace")) is not None
+
+
+def _above_package(path: Path) -> Path:
+    """The folder that the outermost package around a file is in."""
+    return next(folder for folder in path.parents if not (folder / "__init__.py").is_file())
 
 
 def load(source: str, attr: str | None, imports: Imports | None = None) -> Loaded:
@@ -139,6 +152,11 @@ def _project_root(folder: Path) -> Path | None:
 
 def _import_file(path: Path, imports: Imports) -> ModuleType:
     _search_path(*_folders(path))
+    if _is_part(path):
+        # Alone it could not say `from .tools import …`.
+        imports.note_file(str(path))
+        importlib.invalidate_caches()
+        return importlib.import_module(".".join(path.relative_to(_above_package(path)).with_suffix("").parts))
     return _execute(_free_name(path.stem, path), path, None, imports)
 
 

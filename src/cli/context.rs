@@ -65,6 +65,17 @@ impl<'a> Context<'a> {
         Some(cache.join("hud"))
     }
 
+    /// Where files are kept that are of no project and cannot be made again, such as what was typed.
+    pub(super) fn state(&self) -> Option<PathBuf> {
+        let xdg = self
+            .environment
+            .get("XDG_STATE_HOME")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute());
+        let state = xdg.or_else(|| self.home().map(|home| home.join(".local/state")))?;
+        Some(state.join("hud"))
+    }
+
     /// The environment's variables with those of `.env` files.
     pub(super) fn variables(&self) -> Result<Variables, Failure> {
         let variables = Variables::new(self.environment.clone(), Path::new(".")).or_usage()?;

@@ -4,6 +4,7 @@ use std::io;
 
 use anyhow::Error;
 
+use crate::docker::DockerError;
 use crate::environment::EnvironmentError;
 use crate::ui::OutputError;
 
@@ -75,9 +76,9 @@ pub(super) fn words(failure: &Failure) -> Option<String> {
         Failure::Usage(error) | Failure::Environment(error) => Some(format!("{error:#}")),
         Failure::Unexpected(error) => {
             // A refusal of the operating system (disk full, permission) is no bug of ours.
-            let from_system = error
-                .chain()
-                .any(|cause| cause.is::<io::Error>() || cause.is::<OutputError>());
+            let from_system = error.chain().any(|cause| {
+                cause.is::<io::Error>() || cause.is::<OutputError>() || cause.is::<DockerError>()
+            });
             Some(if from_system {
                 format!("{error:#}")
             } else {

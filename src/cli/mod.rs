@@ -12,16 +12,27 @@
 
 mod analysis;
 mod args;
+mod build_progress;
 mod check;
 mod child;
 mod commands;
 mod context;
+mod dev;
+mod discovery;
 mod exit_code;
 mod failure;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "`hud dev --inspector` is what starts it")
+)]
+mod inspector;
 mod interrupt;
 mod job;
+mod kept_session;
 mod logging;
 mod reach;
+mod remote_scenario;
+mod repl;
 mod run;
 mod scenario_text;
 mod schema;

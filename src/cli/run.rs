@@ -57,8 +57,11 @@ pub fn run(invocation: &Invocation<'_>) -> ExitCode {
         Command::Eval(args) => commands::eval::run(&args, cli.global, &mut context),
         Command::Init(args) => commands::init::run(&args, &context.printer),
         Command::Analyze(args) => commands::analyze::run(&args, &context),
+        Command::Dev(args) => commands::dev::run(&args, cli.global, &mut context),
         Command::Debug(args) => commands::debug::run(&args, &context),
         Command::Scenario(args) => commands::scenario::run(&args.command, &context),
+        Command::Build(args) => commands::build::run(&args, cli.global, &mut context),
+        Command::Push(args) => commands::push::run(&args, cli.global, &mut context),
         Command::Serve(args) => commands::serve::run(&args.command, &context),
         Command::Set(args) => {
             commands::set::run(&args, context.home().as_deref(), &context.printer)

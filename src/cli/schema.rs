@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::environment::Argument;
-use crate::util::text;
+use crate::util::{suggest, text};
 
 /// How deep references are followed: a type that holds itself must end somewhere.
 const DEPTH: usize = 8;
@@ -117,6 +117,43 @@ pub(super) fn check(value: &Value, schema: &Value) -> Result<(), String> {
     } else {
         format!("{path}: {reason}")
     })
+}
+
+/// Everything that is wrong with the arguments of a scenario: unknown ones, missing ones, wrong values.
+pub(super) fn check_arguments(
+    arguments: &Map<String, Value>,
+    parameters: &[Parameter],
+) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    for (name, value) in arguments {
+        let Some(parameter) = parameters.iter().find(|known| known.name == *name) else {
+            let names = || parameters.iter().map(|known| known.name.as_str());
+            let near = suggest::did_you_mean(name, names());
+            let known = match parameters {
+                [] => "; it takes none".to_owned(),
+                _ if near.is_empty() => format!("; it takes ({})", signatures(parameters)),
+                _ => near,
+            };
+            mistakes.push(format!("there is no argument '{name}'{known}"));
+            continue;
+        };
+        // Arguments travel as text, so the environment decodes "5" where it wants a number.
+        let decodes = match value {
+            Value::String(text) => read_value(text, &parameter.schema).is_ok(),
+            _ => false,
+        };
+        if let Err(problem) = check(value, &parameter.schema)
+            && !decodes
+        {
+            mistakes.push(format!("argument '{name}': {problem}"));
+        }
+    }
+    for parameter in parameters {
+        if parameter.required && !arguments.contains_key(&parameter.name) {
+            mistakes.push(format!("argument '{}' is missing", parameter.name));
+        }
+    }
+    mistakes
 }
 
 /// What a person means by `typed` where `schema` says what is wanted: text is taken as it is where text is accepted (in quotes it is JSON),
@@ -320,6 +357,29 @@ mod tests {
             "any",
         );
         check(&json!({"$ref": "#/nowhere"}), "any");
+    }
+
+    #[test]
+    fn arguments_are_checked_as_a_whole() {
+        let parameters = parameters(&json!({
+            "properties": {"company": {"type": "string"}, "year": {"type": "integer"}},
+            "required": ["company"],
+        }));
+        let check = |arguments: Value, expected: &[&str]| {
+            let arguments = arguments.as_object().cloned().unwrap();
+            assert_eq!(check_arguments(&arguments, &parameters), expected);
+        };
+        check(json!({"company": "HUD", "year": 7}), &[]);
+        check(json!({"company": "HUD", "year": "7"}), &[]);
+        check(
+            json!({"compny": "HUD", "year": "x", "z": 1}),
+            &[
+                "there is no argument 'compny'; did you mean 'company'?",
+                "argument 'year': \"x\" is not of type \"integer\"",
+                "there is no argument 'z'; it takes (company: string, year?: integer)",
+                "argument 'company' is missing",
+            ],
+        );
     }
 
     #[test]

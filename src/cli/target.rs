@@ -12,6 +12,7 @@ use crate::task::{
 };
 use crate::util::suggest::did_you_mean;
 
+use super::discovery::module;
 use super::failure::{Failure, OrUsage};
 use super::job;
 
@@ -54,11 +55,23 @@ pub(super) fn read(
         }));
     }
     let path = Path::new(source);
-    if !path.exists()
-        && let Some((file, attribute)) = source.rsplit_once(':')
-        && Path::new(file).exists()
-    {
-        return python(Path::new(file), Some(attribute)).map(Target::Environment);
+    if !path.exists() {
+        let file = source.rsplit_once(':').filter(|(file, _)| {
+            let file = Path::new(file);
+            // A folder of that name beside the module, such as a virtual environment called `env`, is not meant.
+            file.is_file() || is_environment(file)
+        });
+        if let Some((file, attribute)) = file {
+            return python(Path::new(file), Some(attribute)).map(Target::Environment);
+        }
+        if let Some((file, attribute)) = module(source, Path::new(".")) {
+            return python(&file, attribute.as_deref()).map(Target::Environment);
+        }
+        if let Some((file, attribute)) = source.rsplit_once(':')
+            && Path::new(file).exists()
+        {
+            return python(Path::new(file), Some(attribute)).map(Target::Environment);
+        }
     }
     match file::kind(path).or_usage()? {
         Kind::Python => python(path, None).map(Target::Environment),

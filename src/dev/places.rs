@@ -1,15 +1,9 @@
-//! Where the project is: what is watched, and which modules are its own.
+//! Which files are watched.
 
 use std::path::{Path, PathBuf};
 
 use super::environment::DevOptions;
 use crate::task::{ConnectionSpec, EnvironmentSpec};
-
-/// Files by which the folder of a whole project is known; the worker puts that folder on `sys.path`.
-const ROOT_MARKS: &[&str] = &["pyproject.toml", "setup.py", "setup.cfg", ".hud", ".git"];
-
-/// How far up it is looked for, as the worker does.
-const ROOT_LEVELS: usize = 10;
 
 /// What is watched: the paths that were asked for and the source itself; when none was asked for, the source's whole folder. `folder` is where
 /// commands run that name no other.
@@ -47,25 +41,6 @@ pub(super) fn watched_paths(options: &DevOptions, folder: &Path) -> Vec<PathBuf>
     paths
 }
 
-/// The folders whose modules a new version imports anew: the whole project's and those that are watched.
-pub(super) fn project_folders(options: &DevOptions) -> Vec<PathBuf> {
-    let EnvironmentSpec::Python { source, .. } = &options.spec else {
-        return Vec::new();
-    };
-    let folder = source_folder(source);
-    let root = folder
-        .ancestors()
-        .take(ROOT_LEVELS)
-        .find(|folder| ROOT_MARKS.iter().any(|mark| folder.join(mark).exists()))
-        .unwrap_or(folder);
-    let watched = options.watch.iter().map(|path| source_folder(path));
-    let mut folders: Vec<PathBuf> = watched.chain([root, folder]).map(Path::to_owned).collect();
-    folders.sort();
-    // A folder inside of another says nothing more.
-    folders.dedup_by(|later, earlier| later.starts_with(&*earlier));
-    folders
-}
-
 /// The folder that a source is or lies in.
 fn source_folder(source: &Path) -> &Path {
     if source.is_dir() {
@@ -84,20 +59,16 @@ mod tests {
     use std::time::Duration;
 
     const FILES: &[&str] = &[
-        "pyproject.toml",
-        "envs/shop/env.py",
-        "envs/shop/tools/a.py",
-        "envs/pkg/__init__.py",
+        "shop/env.py",
+        "shop/tools/a.py",
+        "pkg/__init__.py",
         "common/x.py",
     ];
 
-    /// What is watched and what is the project's, relative to a folder that holds [`FILES`].
-    fn check(source: &str, watch: &[&str], watched: &[&str], project: &[&str]) {
+    /// What is watched, relative to a folder that holds [`FILES`].
+    fn check(source: &str, watch: &[&str], watched: &[&str]) {
         let root = tempfile::tempdir().unwrap();
-        let at = |path: &str| match path {
-            "" => root.path().to_owned(),
-            path => root.path().join(path),
-        };
+        let at = |path: &str| root.path().join(path);
         for file in FILES {
             fs::create_dir_all(at(file).parent().unwrap()).unwrap();
             fs::write(&at(file), "").unwrap();
@@ -117,41 +88,20 @@ mod tests {
             log: PathBuf::new(),
             warm: true,
         };
-        let expected = |paths: &[&str]| paths.iter().map(|path| at(path)).collect::<Vec<_>>();
-        assert_eq!(watched_paths(&options, root.path()), expected(watched));
-        assert_eq!(project_folders(&options), expected(project));
+        let expected: Vec<_> = watched.iter().map(|path| at(path)).collect();
+        assert_eq!(watched_paths(&options, root.path()), expected);
     }
 
     #[test]
     fn the_source_is_always_watched_and_its_folder_when_nothing_else_is_asked_for() {
-        check("envs/shop/env.py", &[], &["envs/shop"], &[""]);
+        check("shop/env.py", &[], &["shop"]);
+        check("shop", &[], &["shop"]);
         check(
-            "envs/shop/env.py",
-            &["envs/shop/tools"],
-            &["envs/shop/env.py", "envs/shop/tools"],
-            &[""],
+            "shop/env.py",
+            &["shop/tools"],
+            &["shop/env.py", "shop/tools"],
         );
-        check(
-            "envs/shop",
-            &["common"],
-            &["common", "envs/shop/env.py"],
-            &[""],
-        );
-        check("envs/pkg", &["common"], &["common", "envs/pkg"], &[""]);
-    }
-
-    #[test]
-    fn folders_outside_of_the_project_are_its_own_when_they_are_watched() {
-        let outside = tempfile::tempdir().unwrap();
-        check(
-            "envs/shop/env.py",
-            &[outside.path().to_str().unwrap()],
-            &{
-                let mut paths = ["envs/shop/env.py", outside.path().to_str().unwrap()];
-                paths.sort_by_key(|path| path.starts_with("envs"));
-                paths
-            },
-            &["", outside.path().to_str().unwrap()],
-        );
+        check("shop", &["common"], &["common", "shop/env.py"]);
+        check("pkg", &["common"], &["common", "pkg"]);
     }
 }

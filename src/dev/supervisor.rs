@@ -13,7 +13,7 @@ use super::changes;
 use super::environment::{DevOptions, State, session_options};
 use super::events::{DevEvent, FailedVersion};
 use super::own_output::OwnOutput;
-use super::places::{project_folders, watched_paths};
+use super::places::watched_paths;
 use super::version::Version;
 use super::watch::{FileWatcher, Seen, WatchOptions};
 use crate::environment::{
@@ -52,6 +52,7 @@ pub(super) struct Supervisor {
     events: mpsc::UnboundedSender<DevEvent>,
     changes: broadcast::Sender<VersionChange>,
     signals: mpsc::UnboundedSender<Signal>,
+    watcher: Option<(FileWatcher, mpsc::UnboundedReceiver<Seen>)>,
     /// The number of the newest version that was tried.
     tried: u64,
     attempt: Option<Attempt>,
@@ -107,6 +108,7 @@ impl Supervisor {
             events,
             changes,
             signals,
+            watcher: None,
             tried: 0,
             attempt: None,
             offers: Offers::default(),
@@ -121,7 +123,7 @@ impl Supervisor {
 
     pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Signal>) {
         let began = Instant::now();
-        let mut watcher = self.watch().await;
+        self.watch().await;
         self.begin(BTreeSet::new(), began);
         loop {
             tokio::select! {
@@ -137,7 +139,7 @@ impl Supervisor {
                     Some(Signal::Notice { version, notice }) => self.noticed(version, notice),
                     Some(Signal::Close) | None => break,
                 },
-                seen = next_seen(&mut watcher) => self.seen(seen),
+                seen = next_seen(&mut self.watcher) => self.seen(seen),
                 progress = progress(&mut self.attempt) => match progress {
                     Progress::Ended(outcome) => self.ended(outcome),
                     Progress::Slow => self.is_slow(),
@@ -148,13 +150,13 @@ impl Supervisor {
                 Some(_) = self.anchoring.join_next() => {}
             }
         }
-        drop(watcher);
+        self.watcher = None;
         self.close().await;
     }
 
-    async fn watch(&mut self) -> Option<(FileWatcher, mpsc::UnboundedReceiver<Seen>)> {
+    async fn watch(&mut self) {
         if !self.options.watching {
-            return None;
+            return;
         }
         let paths = watched_paths(&self.options, self.environments.folder());
         self.state
@@ -163,7 +165,7 @@ impl Supervisor {
             paths,
             builds_itself: matches!(self.options.spec, EnvironmentSpec::Servers { .. }),
         };
-        Some(FileWatcher::start(options).await)
+        self.watcher = Some(FileWatcher::start(options).await);
     }
 
     fn tell(&self, event: DevEvent) {
@@ -237,7 +239,8 @@ impl Supervisor {
         let signals = self.signals.clone();
         let start = StartOptions {
             isolation: self.options.isolation,
-            project: project_folders(&self.options),
+            // Whatever is neither installed nor of the standard library may be what somebody works on.
+            project: vec![PathBuf::from("/")],
             nursery: self.options.warm,
             timeout: Some(self.options.import_timeout),
             log: Some(self.options.log.clone()),
@@ -308,6 +311,11 @@ impl Supervisor {
     fn swap(&mut self, attempt: &Attempt, started: Arc<Started>, anchor: Option<Session>) {
         let (change, words) = changes::between(&self.offers, started.offers(), attempt.number);
         self.offers = started.offers().clone();
+        if self.options.watch.is_empty()
+            && let Some((watcher, _)) = &self.watcher
+        {
+            watcher.add(started.files().to_vec());
+        }
         let tools = started.offers().tools.len();
         let scenarios = started.offers().scenarios.len();
         let version = Version::new(attempt.number, started, anchor);

@@ -103,6 +103,10 @@ impl RelayedCopy for DevCopy {
         self.session.interrupt();
     }
 
+    async fn why_ended(&self) -> Option<String> {
+        self.session.why_ended().await
+    }
+
     async fn close(&self) {
         for warning in self.session.close().await {
             tracing::debug!("{warning}");

@@ -58,6 +58,8 @@ pub(super) enum Seen {
 
 enum Message {
     Report(notify::Result<notify::Event>),
+    /// Watch these too.
+    Add(Vec<PathBuf>),
     Stop,
 }
 
@@ -84,6 +86,12 @@ impl FileWatcher {
         // It fails when the thread gave up, which it has told.
         let _ = started.await;
         (Self { messages }, receiver)
+    }
+
+    /// Watches `paths` too, unless they are watched already.
+    pub(super) fn add(&self, paths: Vec<PathBuf>) {
+        // The thread may have ended by itself.
+        let _ = self.messages.send(Message::Add(paths));
     }
 }
 
@@ -124,6 +132,7 @@ fn watch(
             tell(Seen::Trouble(words));
         }
         let mut subscribe = |folder: &Path| troubles.subscribe(&mut watcher, folder);
+        tree.add(&burst.added, &mut subscribe);
         let found = if burst.dropped {
             tree.check_all(&mut subscribe)
         } else {
@@ -148,6 +157,8 @@ struct Burst {
     /// Whether the system dropped some.
     dropped: bool,
     troubles: Vec<String>,
+    /// Paths that are to be watched from now on.
+    added: Vec<PathBuf>,
 }
 
 /// Waits for a report that matters, and for those that follow it closely. `None` when it is time to stop.
@@ -170,8 +181,10 @@ fn next_burst(reports: &Receiver<Message>, tree: &mut Tree) -> Option<Burst> {
         let mut paths = BTreeSet::new();
         let mut dropped = false;
         let mut troubles = Vec::new();
+        let mut added = Vec::new();
         match message {
             Message::Stop => return None,
+            Message::Add(paths) => added = tree.unknown(paths),
             Message::Report(Err(error)) => troubles.push(in_words(&error, None)),
             Message::Report(Ok(event)) => {
                 dropped = event.need_rescan();
@@ -180,7 +193,7 @@ fn next_burst(reports: &Receiver<Message>, tree: &mut Tree) -> Option<Burst> {
                 }
             }
         }
-        if paths.is_empty() && !dropped && troubles.is_empty() {
+        if paths.is_empty() && !dropped && troubles.is_empty() && added.is_empty() {
             // Not of interest; but reports of interest may wait behind it no longer than they should.
             if burst
                 .as_ref()
@@ -196,7 +209,9 @@ fn next_burst(reports: &Receiver<Message>, tree: &mut Tree) -> Option<Burst> {
             at: now,
             dropped: false,
             troubles: Vec::new(),
+            added: Vec::new(),
         });
+        burst.added.extend(added);
         burst.paths.extend(paths);
         burst.dropped |= dropped;
         burst.troubles.extend(troubles);

@@ -97,6 +97,14 @@ impl Engine {
         })
     }
 
+    /// The host at which published ports are reached.
+    pub(super) fn host(&self) -> &str {
+        match &self.address {
+            Address::Unix(_) => "127.0.0.1",
+            Address::Tcp { host, .. } => host.rsplit_once(':').map_or(host, |(name, _)| name),
+        }
+    }
+
     /// What the engine says of itself.
     pub fn info(&self) -> &EngineInfo {
         &self.info

@@ -152,25 +152,8 @@ impl Environments {
                 self.open_copy(worker, *workdir, &started.description, options)
                     .await
             }
-            Kind::Servers => self.open_alone(started, options).await,
-            Kind::Command(command) => Ok(self.join(command, options)),
-        }
-    }
-
-    /// Opens a copy that has processes of its own, where [`Environments::open_started`] would share one: for a scenario, whose state is its
-    /// session's.
-    pub async fn open_alone(
-        &self,
-        started: &Started,
-        options: &SessionOptions,
-    ) -> Result<Session, EnvironmentError> {
-        match (&started.kind, &started.spec) {
-            (Kind::Servers | Kind::Command(_), EnvironmentSpec::Servers { servers }) => {
-                self.open_servers(servers, options).await
-            }
-            (Kind::Worker { .. } | Kind::Servers | Kind::Command(_), _) => {
-                Err(connect_error("not a server"))
-            }
+            Kind::Servers { servers } => self.open_servers(servers, options).await,
+            Kind::Command(command) => self.join(command, options).await,
         }
     }
 
@@ -223,7 +206,7 @@ impl Environments {
         let begun = Instant::now();
         match spec {
             EnvironmentSpec::Python { .. } => self.start_worker(spec, options).await,
-            EnvironmentSpec::Servers { servers } => self.start_servers(servers, spec, options, compared).await,
+            EnvironmentSpec::Servers { servers } => self.start_servers(servers, options, compared).await,
             EnvironmentSpec::Image { image, .. } => Err(connect_error(format!(
                 "this version does not start images\nhint: run it as a command: {{command: [docker, run, -i, --rm, {image}]}}"
             ))),
@@ -294,7 +277,6 @@ impl Environments {
         let description = describe::worker(ready.describe, &ready.isolation, ready.reason)
             .map_err(connect_error)?;
         Ok(Started {
-            spec: spec.clone(),
             description: Arc::new(description),
             offers,
             startup: Duration::ZERO,
@@ -384,7 +366,7 @@ impl Environments {
                 .map_err(|error| connect_error(format!("the copy did not start: {error}")))?;
         let link = Link {
             name: description.name.clone(),
-            client: Arc::new(client),
+            client,
             keeper: Keeper::Copy {
                 worker: Arc::clone(worker),
                 exit: tokio::sync::Mutex::new(Some(copy.exit)),
@@ -476,23 +458,23 @@ impl Environments {
         };
         let link = Link {
             name: name.to_owned(),
-            client: Arc::new(client),
+            client,
             keeper,
         };
         Ok((link, events))
     }
 
-    fn command<'a>(
+    fn command(
         &self,
-        command: &'a [String],
+        command: &[String],
         env: &BTreeMap<String, String>,
         cwd: Option<&Path>,
         log: PathBuf,
-    ) -> StdioOptions<'a> {
+    ) -> StdioOptions {
         let mut variables = self.options.variables.clone();
         variables.extend(env.clone());
         StdioOptions {
-            command,
+            command: command.to_vec(),
             env: variables,
             cwd: working_directory(cwd, &self.options.folder),
             wrapper: self.options.wrapper.clone(),
@@ -504,7 +486,6 @@ impl Environments {
     async fn start_servers(
         &self,
         servers: &[(String, ConnectionSpec)],
-        spec: &EnvironmentSpec,
         options: &StartOptions,
         compared: bool,
     ) -> Result<Started, EnvironmentError> {
@@ -520,12 +501,13 @@ impl Environments {
                     .await
                     .map_err(connect_error)?;
                 let command = Arc::new(command);
-                let session = self.join(&command, &describing(log.clone()));
+                let session = self.join(&command, &describing(log.clone())).await?;
                 (session, Kind::Command(command))
             }
             _ => {
                 let session = self.open_servers(servers, &describing(log.clone())).await?;
-                (session, Kind::Servers)
+                let servers = servers.to_vec();
+                (session, Kind::Servers { servers })
             }
         };
         let described = session.describe().await;
@@ -539,7 +521,6 @@ impl Environments {
         let (identity, tools, scenarios) = described?;
         let isolation = describe::isolation_of_servers(servers, options.isolation);
         Ok(Started {
-            spec: spec.clone(),
             description: Arc::new(Description {
                 name: identity.name,
                 version: identity.version,
@@ -559,24 +540,35 @@ impl Environments {
     }
 
     /// A session in a program that others use too.
-    fn join(&self, command: &Arc<SharedCommand>, options: &SessionOptions) -> Session {
+    async fn join(
+        &self,
+        command: &Arc<SharedCommand>,
+        options: &SessionOptions,
+    ) -> Result<Session, EnvironmentError> {
         let events = events(options, true);
+        let (client, membership) = match command.connect(events.clone()).await {
+            Ok(joined) => joined,
+            Err(error) => {
+                let message = format!("cannot use the running command: {error}");
+                return Err(connect_error(command.explain(&message).await));
+            }
+        };
         let link = Link {
             name: "environment".to_owned(),
-            client: Arc::clone(command.client()),
+            client,
             keeper: Keeper::Shared {
                 command: Arc::clone(command),
-                _joined: command.join(events.clone()),
+                membership: tokio::sync::Mutex::new(Some(membership)),
             },
         };
-        Session::new(
+        Ok(Session::new(
             vec![link],
             String::new(),
             Vec::new(),
             options,
             self.logs.watch(&options.log),
             &[events],
-        )
+        ))
     }
 }
 

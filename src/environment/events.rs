@@ -49,9 +49,6 @@ impl ClientEvents for Events {
     }
 
     async fn sample(&self, parameters: Value) -> Result<Value, String> {
-        if let (None, Some(client)) = (&self.sampler, &self.client) {
-            return client.sample(parameters).await;
-        }
         let sampler = self.sampler.as_ref().ok_or(
             "model calls on the environment's behalf are not granted to this connection; a remote server needs `sampling: true` in the task's env",
         )?;
@@ -66,18 +63,19 @@ impl ClientEvents for Events {
 
     fn offers_sampling(&self) -> bool {
         self.sampler.is_some()
-            || self
-                .client
-                .as_ref()
-                .is_some_and(|client| client.offers_sampling())
+    }
+
+    fn capabilities(&self) -> Option<Value> {
+        self.client.as_ref()?.capabilities()
+    }
+
+    fn client_info(&self) -> Option<Value> {
+        self.client.as_ref()?.client_info()
     }
 
     fn log(&self, level: &str, text: &str) {
         if let Some(on_log) = &self.on_log {
             on_log(level, text);
-        }
-        if let Some(client) = &self.client {
-            client.log(level, text);
         }
     }
 }

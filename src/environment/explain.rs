@@ -49,6 +49,24 @@ impl Inner {
         }
     }
 
+    /// Why the process behind the session's first connection ended, when that is known.
+    pub(super) async fn why_ended(&self) -> Option<String> {
+        match &self.links.first()?.keeper {
+            Keeper::Copy { exit, .. } => {
+                let mut slot = exit.lock().await;
+                let ended = tokio::time::timeout(STOP, slot.as_mut()?).await;
+                *slot = None;
+                let tail = text::strip_control(&fs::tail(&self.log, 1500));
+                Some(with_log(&ended.ok()?.ok()?.sentence(), &tail))
+            }
+            Keeper::Stdio(server) => Some(server.explain("the command ended by itself").await),
+            Keeper::Shared { command, .. } => {
+                Some(command.explain("the command ended by itself").await)
+            }
+            Keeper::Http => None,
+        }
+    }
+
     async fn explain_end(&self, link: &Link, doing: &str, failed: &McpError) -> String {
         match &link.keeper {
             Keeper::Copy { exit, .. } => {

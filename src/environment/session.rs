@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
 use super::api::{EnvironmentError, Prompt, Sampler, ScenarioInfo};
-use super::connection::command::{Joined, SharedCommand};
+use super::connection::command::{OWN_EXIT, SharedCommand};
 use super::connection::stdio::StdioServer;
 use super::connection::worker::{Exit, Worker};
 use super::events::Events;
@@ -20,7 +20,7 @@ use super::offers::Offers;
 use super::visibility::Visibility;
 use super::{legacy, scenario};
 use crate::event::{Evaluation, Phase};
-use crate::mcp::{self, Client, McpError, ServerIdentity};
+use crate::mcp::{self, Client, McpError, Membership, ServerIdentity};
 use crate::message::{Arguments, Content, Tool, ToolCall, ToolResult};
 use crate::task::Invocation;
 use crate::util::{suggest, time};
@@ -50,7 +50,7 @@ pub struct SessionOptions {
     pub sampler: Option<Arc<dyn Sampler>>,
     /// Takes what the environment logs through MCP: level and text.
     pub on_log: Option<LogSink>,
-    /// Answers what the copy asks of its client, and takes what it tells it; `None` in a rollout, where `sampler` and `on_log` are all there is.
+    /// Whom the copy is told it serves, when a client of ours is behind us; `None` in a rollout.
     pub client: Option<Arc<dyn mcp::ClientEvents>>,
 }
 
@@ -66,7 +66,7 @@ pub(super) enum Keeper {
     /// A program that other sessions use too.
     Shared {
         command: Arc<SharedCommand>,
-        _joined: Joined,
+        membership: tokio::sync::Mutex<Option<Membership>>,
     },
     /// A server that lives on.
     Http,
@@ -75,7 +75,7 @@ pub(super) enum Keeper {
 /// One connection of a session.
 pub(super) struct Link {
     pub(super) name: String,
-    pub(super) client: Arc<Client>,
+    pub(super) client: Client,
     pub(super) keeper: Keeper,
 }
 
@@ -85,7 +85,7 @@ pub struct Session {
 }
 
 pub(super) struct Inner {
-    links: Vec<Link>,
+    pub(super) links: Vec<Link>,
     /// The environment's own name, when it told.
     name: String,
     /// Scenarios that are known without asking (a worker describes itself).
@@ -310,9 +310,6 @@ impl Session {
             if let Keeper::Copy { worker, .. } = &link.keeper {
                 worker.command("close", &self.inner.trace_id);
             }
-            if matches!(link.keeper, Keeper::Shared { .. }) {
-                continue;
-            }
             link.client.close(CLOSE).await;
             match &link.keeper {
                 Keeper::Copy { worker, exit } => {
@@ -322,7 +319,12 @@ impl Session {
                     warnings.extend(end_copy(worker, &self.inner.trace_id, exit).await);
                 }
                 Keeper::Stdio(server) => server.close().await,
-                Keeper::Shared { .. } | Keeper::Http => {}
+                Keeper::Shared { membership, .. } => {
+                    if let Some(membership) = membership.lock().await.take() {
+                        membership.ended(OWN_EXIT).await;
+                    }
+                }
+                Keeper::Http => {}
             }
         }
         warnings.extend(self.inner.watched_log.sentence());
@@ -334,6 +336,14 @@ impl Session {
 impl mcp::RelayedCopy for Session {
     fn client(&self) -> &Client {
         &self.inner.links[0].client
+    }
+
+    fn interrupt(&self) {
+        Session::interrupt(self);
+    }
+
+    async fn why_ended(&self) -> Option<String> {
+        self.inner.why_ended().await
     }
 
     async fn close(&self) {

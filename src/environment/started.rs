@@ -8,7 +8,7 @@ use super::api::{Description, Isolation};
 use super::connection::command::SharedCommand;
 use super::connection::worker::Worker;
 use super::offers::Offers;
-use crate::task::{EnvironmentSpec, Workdir};
+use crate::task::{ConnectionSpec, Workdir};
 
 /// Something that happens in a running environment between requests.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +58,6 @@ pub struct StartOptions {
 
 /// One running environment.
 pub struct Started {
-    pub(super) spec: EnvironmentSpec,
     pub(super) description: Arc<Description>,
     pub(super) offers: Offers,
     pub(super) startup: Duration,
@@ -75,7 +74,9 @@ pub(super) enum Kind {
         shared: bool,
     },
     /// Servers that each session reaches anew.
-    Servers,
+    Servers {
+        servers: Vec<(String, ConnectionSpec)>,
+    },
     /// A program that all sessions share.
     Command(Arc<SharedCommand>),
 }
@@ -110,7 +111,7 @@ impl Started {
     pub fn is_shared(&self) -> bool {
         match &self.kind {
             Kind::Worker { shared, .. } => *shared,
-            Kind::Servers => false,
+            Kind::Servers { .. } => false,
             Kind::Command(_) => true,
         }
     }
@@ -119,7 +120,7 @@ impl Started {
     pub fn is_gone(&self) -> bool {
         match &self.kind {
             Kind::Worker { worker, .. } => worker.is_gone(),
-            Kind::Servers => false,
+            Kind::Servers { .. } => false,
             Kind::Command(command) => command.is_gone(),
         }
     }
@@ -136,7 +137,7 @@ impl Started {
                 worker.replace();
                 true
             }
-            Kind::Worker { .. } | Kind::Servers | Kind::Command(_) => false,
+            Kind::Worker { .. } | Kind::Servers { .. } | Kind::Command(_) => false,
         }
     }
 
@@ -144,7 +145,7 @@ impl Started {
     pub async fn close(&self) {
         match &self.kind {
             Kind::Worker { worker, .. } => worker.close().await,
-            Kind::Servers => {}
+            Kind::Servers { .. } => {}
             Kind::Command(command) => command.close().await,
         }
     }

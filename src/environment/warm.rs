@@ -62,7 +62,8 @@ impl WarmInterpreters {
         }
     }
 
-    /// Prepares, in the background, an interpreter that has loaded `modules` and no others, unless there is one.
+    /// Prepares, in the background, an interpreter that has loaded `modules`, unless there is one. It may have loaded others too: a base sees
+    /// only those that it imports.
     pub(super) fn prepare(
         &self,
         spec: &EnvironmentSpec,
@@ -84,11 +85,7 @@ impl WarmInterpreters {
             return;
         }
         slot.preparing = true;
-        // One that lacks modules can load them; one that has too many would show the environment modules that it does not import.
-        let grown = slot
-            .ready
-            .clone()
-            .filter(|ready| ready.modules.is_subset(&wanted) && !ready.nursery.is_gone());
+        let grown = slot.ready.clone().filter(|ready| !ready.nursery.is_gone());
         let preparation = Preparation {
             slots: Arc::clone(&self.slots),
             spec: spec.clone(),
@@ -188,9 +185,18 @@ impl Preparation {
                 .reason
                 .unwrap_or_else(|| "they cannot be forked".to_owned()));
         }
+        let earlier = self
+            .grown
+            .iter()
+            .filter(|ready| Arc::ptr_eq(&ready.nursery, &nursery));
+        let modules = earlier
+            .flat_map(|ready| &ready.modules)
+            .chain(&self.wanted)
+            .cloned()
+            .collect();
         Ok(Ready {
             nursery,
-            modules: self.wanted.clone(),
+            modules,
             stamp,
         })
     }

@@ -16,4 +16,6 @@ pub use error::{HttpError, HttpErrorKind, public_url, secrets_of};
 pub use request::{Headers, Streamed, check_url, get, post_json, post_sse, status};
 /// The error of [`client`], for those who must find it in an error of another crate.
 pub use reqwest::Error as ClientError;
+/// Names and values of headers, for those who implement another crate's traits over this client.
+pub use reqwest::header::{HeaderName, HeaderValue};
 pub use sse::{Event, Events};

@@ -20,12 +20,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::handler::{ClientEvents, Handler};
 use super::line_transport::{LineDiagnostics, LineTransport};
+use super::passage::{Passage, PeerInbound, PeerPassage};
 use super::sse_transport::SseTransport;
 use super::{McpError, convert};
 use crate::message::{Arguments, Content, Role, Tool, ToolCall, ToolResult};
 
 /// The newest protocol version that we ask for first.
-const PREFERRED: ProtocolVersion = ProtocolVersion::V_2026_07_28;
+pub(super) const PREFERRED: ProtocolVersion = ProtocolVersion::V_2026_07_28;
 
 /// How a server behind a URL is reached.
 #[derive(Clone)]
@@ -76,6 +77,7 @@ pub struct PromptResult {
 /// A connection to an MCP server. Dropping it closes the connection; [`Client::close`] waits for that.
 pub struct Client {
     peer: Peer<RoleClient>,
+    passage: Arc<dyn Passage>,
     service: tokio::sync::Mutex<RunningService<RoleClient, Handler>>,
 }
 
@@ -92,7 +94,10 @@ impl Client {
         W: AsyncWrite + Send + Unpin + 'static,
     {
         let transport = LineTransport::new(read, write, diagnostics);
-        Self::start(transport, events, ClientLifecycleMode::Initialize).await
+        let passage = transport.passage();
+        let mut client = Self::start(transport, events, ClientLifecycleMode::Initialize).await?;
+        client.passage = passage;
+        Ok(client)
     }
 
     /// Speaks over HTTP: the era the server speaks, streamable HTTP, or HTTP+SSE where it has only that.
@@ -122,10 +127,10 @@ impl Client {
             }))
     }
 
-    async fn over_streamable_http(
+    /// How the transport is set up, whoever carries its requests.
+    pub(super) fn http_config(
         options: &HttpOptions,
-        events: Arc<dyn ClientEvents>,
-    ) -> Result<Self, McpError> {
+    ) -> Result<StreamableHttpClientTransportConfig, McpError> {
         let mut headers = HashMap::new();
         for (name, value) in &options.headers {
             let name = name.parse().map_err(|_| McpError::Protocol {
@@ -138,10 +143,19 @@ impl Client {
             })?;
             headers.insert(name, value);
         }
-        let config = StreamableHttpClientTransportConfig::with_uri(options.url.clone())
-            .custom_headers(headers)
-            // Losing a session silently would lose the scenario's state; the rollout must fail instead.
-            .reinit_on_expired_session(false);
+        Ok(
+            StreamableHttpClientTransportConfig::with_uri(options.url.clone())
+                .custom_headers(headers)
+                // Losing a session silently would lose the scenario's state; the rollout must fail instead.
+                .reinit_on_expired_session(false),
+        )
+    }
+
+    async fn over_streamable_http(
+        options: &HttpOptions,
+        events: Arc<dyn ClientEvents>,
+    ) -> Result<Self, McpError> {
+        let config = Self::http_config(options)?;
         let client = crate::http::client_for(&options.url);
         let transport = StreamableHttpClientTransport::with_client(client, config);
         let lifecycle = ClientLifecycleMode::Auto {
@@ -151,7 +165,7 @@ impl Client {
         Self::start(transport, events, lifecycle).await
     }
 
-    async fn start<T>(
+    pub(super) async fn start<T>(
         transport: T,
         events: Arc<dyn ClientEvents>,
         lifecycle: ClientLifecycleMode,
@@ -159,17 +173,24 @@ impl Client {
     where
         T: Transport<RoleClient> + 'static,
     {
-        let service = Handler(events)
+        let inbound = Arc::new(PeerInbound::default());
+        let service = Handler::new(events, Arc::clone(&inbound))
             .serve_with_lifecycle(transport, lifecycle)
             .await?;
         Ok(Self {
             peer: service.peer().clone(),
+            passage: PeerPassage::new(service.peer().clone(), inbound),
             service: tokio::sync::Mutex::new(service),
         })
     }
 
     pub(super) fn peer(&self) -> Peer<RoleClient> {
         self.peer.clone()
+    }
+
+    /// Lets requests pass this connection unread.
+    pub(super) fn passage(&self) -> Arc<dyn Passage> {
+        Arc::clone(&self.passage)
     }
 
     /// Who the server says it is.

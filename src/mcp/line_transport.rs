@@ -6,13 +6,18 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rmcp::RoleClient;
 use rmcp::model::{ErrorData, RequestId};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
+use tokio::task::JoinSet;
+
+use super::line_writer::LineWriter;
+use super::passage::LinePassage;
 
 /// The longest line accepted, in bytes. Twice what our own worker sends at most, with room for base64 and escaping.
 pub const MAX_LINE: usize = 24 * 1024 * 1024;
@@ -20,6 +25,9 @@ pub const MAX_LINE: usize = 24 * 1024 * 1024;
 /// How much of the start and of the end of an oversized line is kept, to find the id of the answer in it.
 const KEPT_HEAD: usize = 4096;
 const KEPT_TAIL: usize = 512;
+
+/// How long what is still queued may take to be written when the connection is closed.
+const LAST_WRITE: Duration = Duration::from_secs(1);
 
 /// How many skipped lines are kept for messages.
 const KEPT_GARBAGE: usize = 3;
@@ -29,7 +37,7 @@ const KEPT_GARBAGE: usize = 3;
 pub struct LineDiagnostics(Arc<Mutex<VecDeque<String>>>);
 
 impl LineDiagnostics {
-    fn push(&self, line: &[u8]) {
+    pub(super) fn push(&self, line: &[u8]) {
         let text = crate::util::text::one_line(&String::from_utf8_lossy(line), 200);
         if let Ok(mut lines) = self.0.lock()
             && lines.len() < KEPT_GARBAGE
@@ -48,9 +56,11 @@ impl LineDiagnostics {
     }
 }
 
-pub(super) struct LineTransport<R, W> {
+pub(super) struct LineTransport<R> {
     read: BufReader<R>,
-    write: Arc<tokio::sync::Mutex<Option<W>>>,
+    write: Option<LineWriter>,
+    passage: Arc<LinePassage>,
+    writing: JoinSet<()>,
     line: Vec<u8>,
     /// The whole length of a line that is too long; 0 while it fits.
     overflow: usize,
@@ -59,21 +69,32 @@ pub(super) struct LineTransport<R, W> {
     diagnostics: LineDiagnostics,
 }
 
-impl<R, W> LineTransport<R, W>
+impl<R> LineTransport<R>
 where
     R: AsyncRead + Send + Unpin + 'static,
-    W: AsyncWrite + Send + Unpin + 'static,
 {
-    pub(super) fn new(read: R, write: W, diagnostics: LineDiagnostics) -> Self {
+    pub(super) fn new<W>(read: R, write: W, diagnostics: LineDiagnostics) -> Self
+    where
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        let mut writing = JoinSet::new();
+        let writer = LineWriter::start(write, &mut writing);
         Self {
             read: BufReader::with_capacity(16 * 1024, read),
-            write: Arc::new(tokio::sync::Mutex::new(Some(write))),
+            passage: LinePassage::new(writer.clone()),
+            write: Some(writer),
+            writing,
             line: Vec::new(),
             overflow: 0,
             tail: VecDeque::new(),
             max_line: MAX_LINE,
             diagnostics,
         }
+    }
+
+    /// Lets requests pass this connection.
+    pub(super) fn passage(&self) -> Arc<LinePassage> {
+        Arc::clone(&self.passage)
     }
 
     /// Reads until a whole line is in `self.line`. `false` at the end of the stream. Cancel-safe: nothing is consumed that is not
@@ -115,7 +136,9 @@ where
         let overflow = std::mem::take(&mut self.overflow);
         let message = if overflow > 0 {
             let tail: Vec<u8> = self.tail.drain(..).collect();
-            oversized(&self.line, &tail, overflow)
+            oversized(&self.line, &tail, overflow, &self.passage)
+        } else if self.passage.take(&self.line) {
+            None
         } else {
             parse(&self.line, &self.diagnostics)
         };
@@ -155,16 +178,22 @@ fn parse(line: &[u8], diagnostics: &LineDiagnostics) -> Option<RxJsonRpcMessage<
 }
 
 /// An answer that was too long becomes an error for the call that waits for it.
-fn oversized(head: &[u8], tail: &[u8], length: usize) -> Option<RxJsonRpcMessage<RoleClient>> {
+fn oversized(
+    head: &[u8],
+    tail: &[u8],
+    length: usize,
+    passage: &LinePassage,
+) -> Option<RxJsonRpcMessage<RoleClient>> {
     let id = find_id(head).or_else(|| find_id(tail))?;
-    Some(failure(
-        id,
-        format!(
-            "the answer has over {} MiB; at most {} MiB are accepted",
-            length / (1024 * 1024),
-            MAX_LINE / (1024 * 1024)
-        ),
-    ))
+    let message = format!(
+        "the answer has over {} MiB; at most {} MiB are accepted",
+        length / (1024 * 1024),
+        MAX_LINE / (1024 * 1024)
+    );
+    if passage.fail(&id.to_string(), &message) {
+        return None;
+    }
+    Some(failure(id, message))
 }
 
 fn failure(id: RequestId, message: String) -> RxJsonRpcMessage<RoleClient> {
@@ -191,10 +220,9 @@ fn find_id(fragment: &[u8]) -> Option<RequestId> {
     serde_json::from_str(rest[..end].trim()).ok()
 }
 
-impl<R, W> Transport<RoleClient> for LineTransport<R, W>
+impl<R> Transport<RoleClient> for LineTransport<R>
 where
     R: AsyncRead + Send + Unpin + 'static,
-    W: AsyncWrite + Send + Unpin + 'static,
 {
     type Error = io::Error;
 
@@ -202,17 +230,15 @@ where
         &mut self,
         item: TxJsonRpcMessage<RoleClient>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
-        let write = Arc::clone(&self.write);
-        async move {
-            let mut line = serde_json::to_vec(&item).map_err(io::Error::other)?;
+        let line = serde_json::to_vec(&item).map_err(io::Error::other);
+        let sent = line.and_then(|mut line| {
             line.push(b'\n');
-            let mut guard = write.lock().await;
-            let write = guard
-                .as_mut()
-                .ok_or_else(|| io::Error::new(io::ErrorKind::NotConnected, "closed"))?;
-            write.write_all(&line).await?;
-            write.flush().await
-        }
+            match &self.write {
+                Some(write) if write.send(line) => Ok(()),
+                Some(_) | None => Err(io::Error::new(io::ErrorKind::NotConnected, "closed")),
+            }
+        });
+        std::future::ready(sent)
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleClient>> {
@@ -233,10 +259,14 @@ where
     }
 
     async fn close(&mut self) -> Result<(), Self::Error> {
-        if let Some(mut write) = self.write.lock().await.take() {
-            // Only the write side is shut: a server that still works on its last words may finish them.
-            let _ = write.shutdown().await;
+        self.passage.close();
+        // The passage keeps a sender, so the writer is told to end rather than left alone.
+        if let Some(write) = self.write.take() {
+            write.end();
         }
+        // One that does not read keeps the writer waiting for ever; dropping the transport ends it then.
+        let ended = async { while self.writing.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(LAST_WRITE, ended).await;
         Ok(())
     }
 }

@@ -9,9 +9,12 @@ mod error;
 mod front;
 mod handler;
 mod inspect;
+mod kept;
 mod line_transport;
+mod line_writer;
 mod listings;
-mod server;
+mod passage;
+mod share;
 mod sse_transport;
 
 pub use client::{
@@ -20,11 +23,12 @@ pub use client::{
 };
 pub use error::McpError;
 pub use front::{
-    CallOutcome, CallReport, CopySource, Identity, Janitor, Limits, Relay, RelayServer,
-    RelayedCopy, SESSION_META, VersionChange,
+    CallOutcome, CallReport, CopySource, FrontOptions, Identity, Janitor, Limits, RelayServer,
+    RelayedCopy, RunningCall, SESSION_META, VersionChange,
 };
 pub use handler::ClientEvents;
 pub use inspect::{About, Offer};
+pub use kept::{KeptSession, SessionKeeper};
 pub use line_transport::{LineDiagnostics, MAX_LINE};
 pub use listings::Listings;
-pub use server::{HttpServing, http_service, serve_stream};
+pub use share::{Membership, OwnProgram, ProgramStreams, RunningProgram, SharedConnection};

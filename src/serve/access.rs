@@ -1,10 +1,13 @@
-//! Who may talk to a server: a bearer token, compared in constant time.
+//! Who may talk to a server: names under which it is known, pages whose scripts may use it, and a bearer token, compared in constant time.
+//!
+//! A page in a browser can reach a server on this machine under a name of its own (DNS rebinding), and with requests that the browser sends
+//! unasked. The first has a foreign `Host`, the second a foreign `Origin`.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -56,9 +59,215 @@ pub async fn require_token(State(token): State<Token>, request: Request, next: N
         .into_response()
 }
 
+/// Names and pages that requests may come under. See [`check_caller`].
+#[derive(Clone, Debug)]
+pub struct Callers(Arc<Known>);
+
+#[derive(Debug)]
+struct Known {
+    hosts: Vec<String>,
+    origins: Vec<String>,
+}
+
+impl Callers {
+    /// `hosts` are names (`host` or `host:port`) that `Host` may carry, `origins` pages (`https://app.example.com`, a port of `*` is any) that
+    /// `Origin` may. A page of the server itself is always among them.
+    pub fn new(hosts: &[String], origins: &[String]) -> Self {
+        let lower = |names: &[String]| names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        Self(Arc::new(Known {
+            hosts: lower(hosts),
+            origins: lower(origins),
+        }))
+    }
+
+    fn knows_host(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        let (name, port) = split_port(&host);
+        self.0.hosts.iter().any(|known| {
+            let (known, wanted) = split_port(known);
+            known == name && wanted.is_none_or(|wanted| Some(wanted) == port)
+        })
+    }
+
+    fn knows_origin(&self, origin: &str, host: &str) -> bool {
+        let origin = origin.to_ascii_lowercase();
+        // Behind a proxy with TLS the page's scheme is not the server's.
+        let own = origin.split_once("://").is_some_and(|(scheme, authority)| {
+            matches!(scheme, "http" | "https") && authority == host.to_ascii_lowercase()
+        });
+        own || self.0.origins.iter().any(|known| covers(known, &origin))
+    }
+}
+
+/// Whether `known` (scheme, name, port or `*`) covers `origin`; both lower-case.
+fn covers(known: &str, origin: &str) -> bool {
+    match (origin_parts(known), origin_parts(origin)) {
+        (Some((scheme, name, port)), Some((its_scheme, its_name, its_port))) => {
+            scheme == its_scheme && name == its_name && (port == "*" || port == its_port)
+        }
+        _ => false,
+    }
+}
+
+/// Scheme, name and port of a page; browsers leave the usual port out.
+fn origin_parts(origin: &str) -> Option<(&str, &str, &str)> {
+    let (scheme, authority) = origin.trim_end_matches('/').split_once("://")?;
+    let (name, port) = split_port(authority);
+    let usual = if scheme == "https" { "443" } else { "80" };
+    Some((scheme, name, port.unwrap_or(usual)))
+}
+
+/// A name without the brackets of an IPv6 address, and the port.
+fn split_port(host: &str) -> (&str, Option<&str>) {
+    if let Some(rest) = host.strip_prefix('[') {
+        let (address, after) = rest.split_once(']').unwrap_or((rest, ""));
+        return (address, after.strip_prefix(':'));
+    }
+    match host.split_once(':') {
+        // More than one colon: an IPv6 address without brackets.
+        Some((_, rest)) if rest.contains(':') => (host, None),
+        Some((name, port)) => (name, Some(port)),
+        None => (host, None),
+    }
+}
+
+/// Lets a request pass whose `Host` and `Origin` are known, and answers the questions that browsers ask before they send one (CORS); for
+/// `axum::middleware::from_fn_with_state`.
+pub async fn check_caller(
+    State(callers): State<Callers>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_mcp = request.uri().path() == "/mcp";
+    let Some(host) = host_of(&request).filter(|host| callers.knows_host(host)) else {
+        return forbidden(is_mcp, "this server is not known under the name in `Host`");
+    };
+    let Some(origin) = request.headers().get(header::ORIGIN).cloned() else {
+        return next.run(request).await;
+    };
+    // One that is there twice is not understood the same way by everybody.
+    let known = request.headers().get_all(header::ORIGIN).iter().count() == 1
+        && origin
+            .to_str()
+            .is_ok_and(|origin| callers.knows_origin(origin, &host));
+    if !known {
+        return forbidden(is_mcp, "pages of this `Origin` may not use this server");
+    }
+    let preflight = request.method() == Method::OPTIONS
+        && request
+            .headers()
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let asked = request
+        .headers()
+        .get(header::ACCESS_CONTROL_REQUEST_HEADERS)
+        .cloned();
+    let mut response = if preflight {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("Mcp-Session-Id"),
+    );
+    if preflight {
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static("GET, POST, DELETE"),
+        );
+        if let Some(asked) = asked {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked);
+        }
+    }
+    response
+}
+
+/// The name under which the server was reached.
+fn host_of(request: &Request) -> Option<String> {
+    let header = request.headers().get(header::HOST);
+    header
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned)
+        // Over HTTP/2 it is in the address.
+        .or_else(|| request.uri().authority().map(ToString::to_string))
+}
+
+/// In the form that callers of the route expect.
+fn forbidden(is_mcp: bool, words: &str) -> Response {
+    let error = if is_mcp {
+        serde_json::json!({
+            "jsonrpc": "2.0",
+            "id": null,
+            "error": {"code": -32600, "message": words},
+        })
+    } else {
+        serde_json::json!({ "error": words })
+    };
+    (StatusCode::FORBIDDEN, Json(error)).into_response()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hosts() {
+        let names = ["localhost", "127.0.0.1", "::1", "envs.example:8443"].map(str::to_owned);
+        let callers = Callers::new(&names, &[]);
+        for good in [
+            "localhost",
+            "LocalHost:8765",
+            "127.0.0.1:1",
+            "[::1]",
+            "[::1]:8765",
+            "envs.example:8443",
+        ] {
+            assert!(callers.knows_host(good), "{good}");
+        }
+        for bad in [
+            "evil.example",
+            "localhost.evil.example",
+            "envs.example",
+            "envs.example:80",
+            "127.0.0.2",
+            "[::2]",
+            "",
+        ] {
+            assert!(!callers.knows_host(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn origins() {
+        let pages = [
+            "http://localhost:6274",
+            "https://App.example/",
+            "http://127.0.0.1:*",
+        ]
+        .map(str::to_owned);
+        let callers = Callers::new(&["localhost".to_owned()], &pages);
+        let host = "localhost:8765";
+        assert!(callers.knows_origin("http://localhost:8765", host));
+        assert!(callers.knows_origin("https://localhost:8765", host));
+        assert!(callers.knows_origin("http://localhost:6274", host));
+        assert!(callers.knows_origin("https://app.example:443", host));
+        assert!(callers.knows_origin("http://127.0.0.1:3000", host));
+        for bad in [
+            "http://localhost:3000",
+            "https://localhost:6274",
+            "http://evil.example",
+            "http://app.example",
+            "https://app.example.evil.example",
+            "file://localhost:8765",
+            "null",
+            "",
+        ] {
+            assert!(!callers.knows_origin(bad, host), "{bad}");
+        }
+    }
 
     #[test]
     fn only_the_token_is_accepted_and_it_is_never_shown() {

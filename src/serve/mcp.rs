@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{any, get};
 use axum::serve::ListenerExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::access::{Token, require_token};
+use super::access::{Callers, Token, check_caller, require_token};
 use super::rest;
 pub use crate::mcp::Limits;
-use crate::mcp::{CopySource, HttpServing, RelayServer};
+use crate::mcp::{CopySource, FrontOptions, RelayServer};
 
 /// To whom an environment is served, and how.
 #[derive(Clone)]
@@ -53,22 +55,31 @@ pub struct McpServer {
     source: Arc<dyn CopySource>,
     status: Option<Arc<dyn rest::Status>>,
     options: ServeOptions,
-    cancel: CancellationToken,
     tasks: JoinSet<()>,
 }
+
+/// How long answers that are on their way may take when the server stops.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// How long the background work may take then: what it does not get to ends with the processes of the copies.
+const LAST_CHORES: Duration = Duration::from_secs(1);
 
 impl McpServer {
     /// A server without a client yet. Must be called within a runtime.
     pub fn new(source: Arc<dyn CopySource>, options: ServeOptions) -> Self {
-        let (relays, janitor) = RelayServer::new(Arc::clone(&source), options.limits);
+        let front = FrontOptions {
+            limits: options.limits,
+            drain: options.drain,
+            tool_timeout: options.tool_timeout,
+        };
+        let (relays, janitor) = RelayServer::new(Arc::clone(&source), front);
         let mut tasks = JoinSet::new();
-        tasks.spawn(janitor.run(Arc::clone(&relays)));
+        tasks.spawn(janitor.run());
         Self {
             relays,
             source,
             status: None,
             options,
-            cancel: CancellationToken::new(),
             tasks,
         }
     }
@@ -85,26 +96,20 @@ impl McpServer {
         &self.relays
     }
 
-    /// The HTTP app: MCP at `/mcp`; the routes of [`rest`], or `{"status":"ok"}` at `/health`.
+    /// The HTTP app: MCP at `/mcp`; the routes of [`rest`], or `{"status":"ok"}` at `/health`. Every route refuses foreign hosts and origins.
     pub fn app(&self) -> Router {
-        let serving = HttpServing {
-            hosts: self.options.hosts.clone(),
-            idle: self.options.limits.idle,
-            cancel: self.cancel.clone(),
-        };
-        let service = crate::mcp::http_service(&self.relays, &serving);
-        let mut app = Router::new().route_service("/mcp", service);
+        let relays = Arc::clone(&self.relays);
+        let mcp = any(move |request: Request| Arc::clone(&relays).handle(request));
+        let mut app = Router::new().route("/mcp", mcp);
         if let Some(token) = &self.options.token {
-            app = app.layer(axum::middleware::from_fn_with_state(
-                token.clone(),
-                require_token,
-            ));
+            app = app.layer(from_fn_with_state(token.clone(), require_token));
         }
+        let callers = Callers::new(&self.options.hosts, &self.options.origins);
         let Some(status) = &self.status else {
-            return app.route(
-                "/health",
-                get(|| async { axum::Json(serde_json::json!({"status": "ok"})) }),
-            );
+            let health = get(|| async { axum::Json(serde_json::json!({"status": "ok"})) });
+            return app
+                .route("/health", health)
+                .layer(from_fn_with_state(callers, check_caller));
         };
         let backend = rest::SharedCopy::new(
             Arc::clone(&self.relays),
@@ -112,12 +117,11 @@ impl McpServer {
             self.options.tool_timeout,
         );
         let guard = rest::Guard {
-            hosts: self.options.hosts.clone(),
-            origins: self.options.origins.clone(),
             token: self.options.token.clone(),
             body_bytes: self.options.limits.body_bytes,
         };
         app.merge(rest::routes(Arc::new(backend), Arc::clone(status), guard))
+            .layer(from_fn_with_state(callers, check_caller))
     }
 
     /// Serves the app on `listener` until `stop` fires; running answers then have two seconds to finish.
@@ -129,20 +133,13 @@ impl McpServer {
         listener: tokio::net::TcpListener,
         stop: CancellationToken,
     ) -> std::io::Result<()> {
-        // An answer is a few small writes; waiting for the client's acknowledgement of each would cost it 40 ms.
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!("TCP_NODELAY was refused: {error}");
-            }
-        });
+        let listener = listener.tap_io(prepare_connection);
         let stopped = stop.clone();
         let serving = axum::serve(listener, self.app())
             .with_graceful_shutdown(async move { stopped.cancelled().await });
         let grace = async {
             stop.cancelled().await;
-            // Event streams of idle clients never finish by themselves.
-            self.cancel.cancel();
-            tokio::time::sleep(Duration::from_secs(2)).await;
+            tokio::time::sleep(LAST_ANSWERS).await;
         };
         tokio::select! {
             outcome = serving => outcome,
@@ -153,7 +150,7 @@ impl McpServer {
     /// Serves one client over a byte stream until it leaves or `stop` fires.
     ///
     /// # Errors
-    /// In words, when the client does not initialise.
+    /// In words, when reading from the client fails.
     pub async fn serve_stream<R, W>(
         &self,
         read: R,
@@ -164,17 +161,29 @@ impl McpServer {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        crate::mcp::serve_stream(&self.relays, read, write, stop).await
+        let relays = Arc::clone(&self.relays);
+        relays.serve_stream(read, write, stop).await
     }
 
     /// Ends every session: scenarios are closed, shutdown hooks run, processes end.
     pub async fn close(mut self) {
-        self.cancel.cancel();
         self.relays.close().await;
-        // Copies of clients that were cut off reach the janitor a moment later; what it does not get to ends with the base process.
-        let _ = tokio::time::timeout(Duration::from_millis(200), async {
-            while self.tasks.join_next().await.is_some() {}
-        })
-        .await;
+        let chores = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(LAST_CHORES, chores).await;
     }
 }
+
+fn prepare_connection(stream: &mut tokio::net::TcpStream) {
+    // An answer is a few small writes; waiting for the client's acknowledgement of each would cost it 40 ms.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!("TCP_NODELAY was refused: {error}");
+    }
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&*stream, UNREAD) {
+        tracing::debug!("TCP_USER_TIMEOUT was refused: {error}");
+    }
+}
+
+/// A client that takes nothing of what it was sent for this long, in milliseconds, is gone, and what waits for it is dropped.
+#[cfg(target_os = "linux")]
+const UNREAD: u32 = 60_000;

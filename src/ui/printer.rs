@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indicatif::ProgressBar;
 
-use super::{Options, Paint, Progress, StdoutMode, Terminal, Tone, Verbosity};
+use super::{Options, Paint, Progress, StdoutMode, Steps, Terminal, Tone, Verbosity};
 use crate::util::text;
 
 /// stdout could not be written.
@@ -40,6 +40,8 @@ impl From<io::Error> for OutputError {
 
 type Stream = Mutex<Box<dyn Write + Send>>;
 
+type Aside = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// Prints. Clones print to the same streams; progress steps aside for every line.
 #[derive(Clone)]
 pub struct Printer {
@@ -53,6 +55,18 @@ struct Shared {
     stderr: Stream,
     /// What is drawn below the lines.
     bar: Mutex<Option<ProgressBar>>,
+    /// Who takes what would be printed on a terminal that somebody else draws on.
+    diverted: Mutex<Option<Aside>>,
+}
+
+/// Gives the terminal back to its printer when it is dropped.
+#[must_use]
+pub struct Diverted(Printer);
+
+impl Drop for Diverted {
+    fn drop(&mut self) {
+        *lock(&self.0.shared.diverted) = None;
+    }
 }
 
 impl Printer {
@@ -92,6 +106,7 @@ impl Printer {
                 stdout: Mutex::new(stdout),
                 stderr: Mutex::new(stderr),
                 bar: Mutex::new(None),
+                diverted: Mutex::new(None),
             }),
         }
     }
@@ -153,7 +168,9 @@ impl Printer {
     /// A line (or several) of data, on stdout.
     pub fn data(&self, line: &str) -> Result<(), OutputError> {
         let line = format!("{line}\n");
-        self.aside(|| write(&self.shared.stdout, line.as_bytes()))?;
+        if !self.is_taken(self.is_stdout_terminal(), &line) {
+            self.aside(|| write(&self.shared.stdout, line.as_bytes()))?;
+        }
         Ok(())
     }
 
@@ -177,6 +194,14 @@ impl Printer {
     pub fn talk_piece(&self, text: &str) {
         if self.verbosity() > Verbosity::Quiet {
             self.to_stderr(text);
+        }
+    }
+
+    /// Clears the terminal that talk goes to; nothing without one.
+    pub fn clear(&self) {
+        if self.is_terminal() {
+            // Home, erase the screen, erase what has scrolled away (ECMA-48 and xterm).
+            self.to_stderr("\u{1b}[H\u{1b}[2J\u{1b}[3J");
         }
     }
 
@@ -220,8 +245,33 @@ impl Printer {
         Progress::new(self.clone(), total)
     }
 
+    /// The steps of one piece of work, each with a bar. One at a time, and not beside [`Self::progress`].
+    pub fn steps(&self) -> Steps {
+        Steps::new(self.clone())
+    }
+
     pub(super) fn set_bar(&self, bar: Option<ProgressBar>) {
         *lock(&self.shared.bar) = bar;
+    }
+
+    /// Hands what would be printed on a terminal to `to`, until the result is dropped: somebody else draws there meanwhile, such as the editor of a
+    /// line. Streams that are no terminal are printed to as always.
+    pub fn divert(&self, to: impl Fn(&str) + Send + Sync + 'static) -> Diverted {
+        *lock(&self.shared.diverted) = Some(Arc::new(to));
+        Diverted(self.clone())
+    }
+
+    /// Hands `text` to whoever draws on the terminal; `false` when nobody does.
+    fn is_taken(&self, is_terminal: bool, text: &str) -> bool {
+        if !is_terminal {
+            return false;
+        }
+        // Cloned, so that the lock is not held while somebody else is busy.
+        let taker = lock(&self.shared.diverted).clone();
+        taker.is_some_and(|taker| {
+            taker(text);
+            true
+        })
     }
 
     /// Runs `print` while the bar is off the screen.
@@ -236,6 +286,9 @@ impl Printer {
 
     /// Where stderr cannot be written there is nobody left to tell.
     fn to_stderr(&self, text: &str) {
+        if self.is_taken(self.is_terminal(), text) {
+            return;
+        }
         let _ = self.aside(|| write(&self.shared.stderr, text.as_bytes()));
     }
 }
@@ -259,8 +312,11 @@ pub struct TalkWriter {
 
 impl Write for TalkWriter {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.printer
-            .aside(|| write(&self.printer.shared.stderr, buffer))?;
+        let text = String::from_utf8_lossy(buffer);
+        if !self.printer.is_taken(self.printer.is_terminal(), &text) {
+            self.printer
+                .aside(|| write(&self.printer.shared.stderr, buffer))?;
+        }
         Ok(buffer.len())
     }
 
@@ -408,6 +464,27 @@ mod tests {
         assert!(!OutputError::is_broken_pipe(&error_of(
             io::ErrorKind::StorageFull
         )));
+    }
+
+    #[test]
+    fn what_goes_to_a_terminal_can_be_handed_to_who_draws_there() {
+        let terminal = Terminal {
+            stdout: None,
+            stderr: Some(80),
+        };
+        let (printer, captured) = Printer::memory(Options::default(), terminal);
+        let taken = Arc::new(Mutex::new(String::new()));
+        let into = Arc::clone(&taken);
+        let diverted = printer.divert(move |text| into.lock().unwrap().push_str(text));
+        printer.talk("a");
+        printer.data("b").unwrap();
+        drop(diverted);
+        printer.talk("c");
+        assert_eq!(*taken.lock().unwrap(), "a\n");
+        assert_eq!(
+            (captured.stdout(), captured.stderr()),
+            ("b\n".into(), "c\n".into())
+        );
     }
 
     #[test]

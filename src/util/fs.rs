@@ -98,6 +98,11 @@ pub fn read_dir_sorted(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
+/// The path without links and `..`.
+pub fn canonical(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path).with_context(|| format!("cannot find `{}`", path.display()))
+}
+
 /// Opens a file for reading.
 pub fn open(path: &Path) -> Result<File> {
     File::open(path).with_context(|| format!("cannot open `{}`", path.display()))
@@ -115,6 +120,27 @@ pub fn append(path: &Path) -> Result<File> {
         .create(true)
         .open(path)
         .with_context(|| format!("cannot open `{}` for appending", path.display()))
+}
+
+/// Creates a file that only its owner can read and write, in folders that only it can enter as far as they are not there yet. One that is there keeps
+/// its contents and loses everybody else's access.
+pub fn create_private(path: &Path) -> Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+    let create = || -> std::io::Result<()> {
+        if let Some(folder) = path.parent() {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)?;
+        }
+        let file = File::options()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)?;
+        file.set_permissions(fs::Permissions::from_mode(0o600))
+    };
+    create().with_context(|| format!("cannot create `{}`", path.display()))
 }
 
 /// The size of a file in bytes; 0 when there is none.

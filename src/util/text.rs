@@ -59,6 +59,33 @@ pub fn truncate(text: &str, width: usize) -> String {
     cut
 }
 
+/// A number of bytes for people: `512 B`, `3.4 KB`, `1.2 GB`.
+pub fn bytes(count: u64) -> String {
+    let mut value = count as f64;
+    let mut unit = "B";
+    for next in ["KB", "MB", "GB", "TB"] {
+        if value < 1000.0 {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    if unit == "B" {
+        format!("{count} B")
+    } else {
+        format!("{value:.1} {unit}")
+    }
+}
+
+/// `no tools`, `1 tool`, `3 tools`.
+pub fn counted(count: usize, what: &str) -> String {
+    match count {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
@@ -81,6 +108,20 @@ mod tests {
         assert_eq!(strip_control("a\rb\u{8}c\n"), "abc\n");
         assert_eq!(strip_control("a\u{202e}b\u{2066}c\u{2069}d"), "abcd");
         assert_eq!(strip_control("עברית"), "עברית");
+    }
+
+    #[test]
+    fn things_are_counted() {
+        assert_eq!(
+            [0, 1, 2].map(|count| counted(count, "tool")),
+            ["no tools", "1 tool", "2 tools"]
+        );
+    }
+
+    #[test]
+    fn bytes_read_well() {
+        let shown = [0, 999, 3_400, 1_200_000_000].map(bytes);
+        assert_eq!(shown, ["0 B", "999 B", "3.4 KB", "1.2 GB"]);
     }
 
     #[test]

@@ -414,7 +414,7 @@ fn a_reader_that_leaves_is_no_error() {
 
 #[test]
 fn every_template_is_created_and_solved() {
-    for template in ["blank", "trivia", "chat", "sqlite"] {
+    for template in ["blank", "trivia", "chat", "sqlite", "organized"] {
         let test = Test::new().args(["init", "my-demo", "--template", template]);
         let output = test.run().code(0);
         assert_eq!(output.stdout, "");

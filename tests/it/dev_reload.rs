@@ -1,5 +1,8 @@
 //! An environment that changes while clients use it: versions follow each other, and nobody notices but by the answers.
 
+mod served;
+mod session;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -507,4 +510,181 @@ async fn the_shutdown_of_each_version_runs_and_closing_ends_all() {
     assert_eq!(marks(), "begin one\nbegin two\nend one\n");
     dev.environment.close().await;
     assert_eq!(marks(), "begin one\nbegin two\nend one\nend two\n");
+}
+
+const PROGRAM: &str = r#"
+import json, os, sys
+
+NAME = "one"
+state = {"n": 0, "scenario": None}
+
+def say(message):
+    print(json.dumps({"jsonrpc": "2.0", **message}), flush=True)
+
+def text(value):
+    return {"content": [{"type": "text", "text": str(value)}]}
+
+def call(name, arguments):
+    if name == "bump":
+        state["n"] += 1
+        return text(state["n"])
+    if name == "version":
+        return text(NAME)
+    if name == "process":
+        return text(os.getpid())
+    if name == "quit":
+        os._exit(7)
+    return text("submitted")
+
+def answer(method, params):
+    if method == "initialize":
+        return {"protocolVersion": params["protocolVersion"], "capabilities": {"tools": {}}, "serverInfo": {"name": "program", "version": "1"}}
+    if method == "tools/list":
+        return {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in ("bump", "version", "process", "quit")]}
+    if method == "tools/call":
+        return call(params["name"], params.get("arguments"))
+    if method == "prompts/list":
+        return {"prompts": [{"name": "program:count"}]}
+    if method == "prompts/get":
+        return {"messages": [{"role": "user", "content": {"type": "text", "text": "count"}}]}
+    if method == "resources/read":
+        reward = json.dumps({"reward": float(state["n"]), "done": True})
+        return {"contents": [{"uri": params["uri"], "text": reward}]}
+
+print("no protocol", flush=True)
+for line in sys.stdin:
+    message = json.loads(line)
+    if "id" not in message or "method" not in message:
+        continue
+    result = answer(message["method"], message.get("params") or {})
+    if result is None:
+        say({"id": message["id"], "error": {"code": -32601, "message": "unknown"}})
+    else:
+        say({"id": message["id"], "result": result})
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_is_started_anew_too_and_a_scenario_has_a_process_of_its_own() {
+    let project = Project::new(&[("server.py", PROGRAM)]);
+    let mut options = project.options();
+    options.spec = EnvironmentSpec::Servers {
+        servers: vec![(
+            "environment".to_owned(),
+            hud::task::ConnectionSpec::Stdio {
+                command: vec!["python3".to_owned(), "server.py".to_owned()],
+                env: std::collections::BTreeMap::new(),
+                cwd: None,
+            },
+        )],
+    };
+    let mut dev = project.develop_with(options).await;
+    let serving = dev.next().await;
+    assert!(
+        matches!(
+            serving,
+            DevEvent::Serving {
+                version: 1,
+                tools: 4,
+                scenarios: 1,
+                ..
+            }
+        ),
+        "{serving:?}"
+    );
+    let (one, other) = (dev.open().await, dev.open().await);
+    assert_eq!(call(&*one, "bump", json!({})).await, "1");
+    assert_eq!(
+        call(&*other, "bump", json!({})).await,
+        "2",
+        "they share a process"
+    );
+    let prompt = one
+        .client()
+        .get_prompt("program:count", serde_json::Map::new(), None);
+    assert_eq!(prompt.await.unwrap().messages.len(), 1);
+    assert_eq!(call(&*one, "bump", json!({})).await, "1", "its own");
+    assert_eq!(call(&*other, "bump", json!({})).await, "3");
+    let own = call(&*one, "process", json!({})).await;
+    assert_ne!(own, call(&*other, "process", json!({})).await);
+
+    let edited = PROGRAM
+        .replace("\"one\"", "\"two\"")
+        .replace("(\"bump\", ", "(\"bump\", \"more\", ");
+    project.write("server.py", &edited);
+    let (_, _, changes) = dev.reloaded().await;
+    assert_eq!(changes, ["tool `more` added"]);
+    assert_eq!(dev.answer().await, "two");
+    assert_eq!(
+        call(&*other, "version", json!({})).await,
+        "one",
+        "it drains"
+    );
+    let grade = one
+        .client()
+        .read_resource("program:count", None)
+        .await
+        .unwrap();
+    assert!(grade.contains("1.0"), "{grade}");
+    one.close().await;
+    assert!(
+        !std::path::Path::new("/proc").join(own).exists(),
+        "it is still there"
+    );
+    other.close().await;
+
+    let copy = dev.open().await;
+    assert!(
+        copy.client()
+            .call_tool(&tool_call("quit"), None)
+            .await
+            .is_err()
+    );
+    let DevEvent::WorkerDied { message } = dev.next().await else {
+        panic!("nothing died");
+    };
+    assert!(
+        message.starts_with("the command ended by itself\nthe program ended with exit status: 7"),
+        "{message}"
+    );
+    assert_eq!(dev.answer().await, "two");
+    dev.reloaded().await;
+    project.write("server.py", "import sys\nsys.exit('no way')\n");
+    let (_, _, message) = dev.failed().await;
+    assert!(
+        message.starts_with("`python3 server.py` did not start as an MCP server")
+            && message.ends_with("no way"),
+        "{message}"
+    );
+    assert_eq!(dev.answer().await, "two");
+    dev.environment.close().await;
+}
+
+/// Saves so many times, and asks for each new answer as soon as it is there. Says how long that took in the middle, for who measures.
+async fn save_again_and_again(project: &Project, prefix: &str, saves: usize) {
+    project.write("env.py", &(prefix.to_owned() + &source("0")));
+    let mut dev = project.develop().await;
+    dev.next().await;
+    let mut times = Vec::new();
+    for number in 1..=saves {
+        let text = prefix.to_owned() + &source(&number.to_string());
+        let begun = std::time::Instant::now();
+        project.write("env.py", &text);
+        assert_eq!(dev.reloaded().await.0, number as u64 + 1);
+        let swapped = begun.elapsed();
+        assert_eq!(dev.answer().await, number.to_string());
+        times.push((begun.elapsed(), swapped));
+    }
+    times.sort();
+    eprintln!(
+        "median of {saves} saves: {:?} (and swapped)",
+        times[saves / 2]
+    );
+    assert_eq!(dev.environment.status().reloads, saves as u64);
+    dev.environment.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_many_saves_is_answered_by_its_own_version() {
+    let project = Project::new(&[]);
+    save_again_and_again(&project, "", 200).await;
 }

@@ -41,7 +41,10 @@ fn each_template_is_complete_and_solved_by_its_own_solutions() {
         names.sort();
         names
     };
-    assert_eq!(templates, ["blank", "chat", "sqlite", "trivia"]);
+    assert_eq!(
+        templates,
+        ["blank", "chat", "organized", "sqlite", "trivia"]
+    );
     for template in &templates {
         let output = Test::new()
             .args(["init", "my-env", "--template", template])
@@ -109,6 +112,7 @@ next:
   cd quiz
   hud eval --model oracle              # play each task's own solution: no key needed
   hud eval --model claude-sonnet-4-6   # needs ANTHROPIC_API_KEY; see `hud eval --help` for other models
+  hud dev                              # serve it: save a file, and the next call runs the new code
 "
     );
     let again = hud_in(output.dir(), &["init", "quiz", "--template", "chat"]).code(2);

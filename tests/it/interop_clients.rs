@@ -40,7 +40,7 @@ fn python(variable: &str, name: &str) {
     let Some(venv) = support::venv(variable, "python") else {
         return;
     };
-    let server = Served::by_serve();
+    let server = Served::by_dev();
     works(
         &client(venv.join("bin/python"))
             .args([script(name).as_os_str(), OsStr::new(&server.url)])
@@ -50,7 +50,7 @@ fn python(variable: &str, name: &str) {
 
 fn node(name: &str) {
     let Some(node) = support::node() else { return };
-    let server = Served::by_serve();
+    let server = Served::by_dev();
     works(
         &client(node.join("node_modules/.bin/node"))
             .env("NODE_PATH", node.join("node_modules"))
@@ -71,6 +71,22 @@ fn the_python_sdk_2_in_both_eras() {
 }
 
 #[test]
+fn the_python_sdk_2_over_stdio() {
+    let Some(venv) = support::venv("HUD_TEST_VENV_SDK", "python") else {
+        return;
+    };
+    let mut environment = std::fs::read_to_string(support::conformance("env.py")).unwrap();
+    environment += "\nprint('this is not for the client')\n";
+    works(
+        &client(venv.join("bin/python"))
+            .file("env.py", environment)
+            .args([script("stdio2.py").as_os_str()])
+            .args([env!("CARGO_BIN_EXE_hud"), "env.py"])
+            .run(),
+    );
+}
+
+#[test]
 fn fastmcp_in_both_eras() {
     python("HUD_TEST_VENV_FASTMCP", "fastmcp4.py");
 }
@@ -80,7 +96,7 @@ fn fastmcps_command_line_lists_and_calls() {
     let Some(venv) = support::venv("HUD_TEST_VENV_FASTMCP", "fastmcp") else {
         return;
     };
-    let server = Served::by_serve();
+    let server = Served::by_dev();
     let fastmcp = |args: &[&str]| {
         let output = client(venv.join("bin/fastmcp")).args(args).run();
         assert!(output.code == Some(0), "{}{}", output.stdout, output.stderr);
@@ -111,7 +127,7 @@ fn the_typescript_sdk_2_in_both_eras() {
 #[test]
 fn the_inspectors_command_line_lists_and_calls() {
     let Some(node) = support::node() else { return };
-    let server = Served::by_serve();
+    let server = Served::by_dev();
     let inspect = |args: &[&str]| -> Value {
         let output = client(node.join("node_modules/.bin/node"))
             .args([node.join("node_modules/.bin/mcp-inspector").as_os_str()])
@@ -153,7 +169,7 @@ fn python_hud_5_lists_sets_up_and_grades() {
     let Some(venv) = support::venv("HUD_TEST_VENV_V5", "hud") else {
         return;
     };
-    let server = Served::by_serve();
+    let server = Served::by_dev();
     let hud = |args: &[&str]| {
         let output = client(venv.join("bin/hud"))
             .args(["scenario"])
@@ -179,7 +195,7 @@ fn python_hud_5_evaluates_an_agent_on_our_server() {
     let Some(venv) = support::venv("HUD_TEST_VENV_V5", "hud") else {
         return;
     };
-    let server = Served::by_serve();
+    let server = Served::by_dev();
     let provider = Provider::start(Script::turns([
         turn().call("test_simple_text", json!({})),
         turn().text("3"),

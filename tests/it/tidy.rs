@@ -31,6 +31,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli/"]),
     ("serde_yaml", &["util/yaml.rs"]),
     ("yaml_serde", &["util/yaml.rs"]),
+    ("reedline", &["cli/repl/"]),
     ("notify", &["dev/watch.rs", "dev/watch/"]),
     ("notify_debouncer_full", &["dev/watch.rs", "dev/watch/"]),
     ("saphyr", &["task/file/", "task/file.rs"]),

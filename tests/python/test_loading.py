@@ -57,6 +57,18 @@ class Sources(unittest.TestCase):
         }
         self.assertEqual(self.name(files, "pkg"), "packaged")
 
+    def test_a_file_of_a_package_that_imports_from_it(self) -> None:
+        files = {
+            "shop/__init__.py": "",
+            "shop/desk/__init__.py": "",
+            "shop/desk/env.py": "from . import tools\nfrom ..names import NAME\nimport beside\n"
+            + "import hud\nenv = hud.Environment(NAME)\n",
+            "shop/desk/tools.py": "",
+            "shop/desk/beside.py": "",
+            "shop/names.py": 'NAME = "part"\n',
+        }
+        self.assertEqual(self.name(files, "shop/desk/env.py"), "part")
+
     def test_a_folder_with_env_py(self) -> None:
         files = {"env.py": ENV.format(name="chosen"), "other.py": ENV.format(name="other")}
         self.assertEqual(self.name(files, ""), "chosen")

@@ -5,13 +5,15 @@ use async_trait::async_trait;
 use super::{Endpoint, streaming};
 use crate::agent::{Delta, Model, ModelError, Request};
 use crate::format::{Conversation, anthropic};
-use crate::message::Turn;
+use crate::message::{Thinking, Turn};
 
 /// A model that speaks Anthropic Messages.
 #[derive(Clone, Debug)]
 pub struct Anthropic {
     model: String,
     endpoint: Endpoint,
+    /// Whether it thinks adaptively unless told otherwise.
+    thinks: bool,
 }
 
 impl Anthropic {
@@ -20,7 +22,14 @@ impl Anthropic {
         Self {
             model: model.into(),
             endpoint,
+            thinks: false,
         }
+    }
+
+    /// One that thinks adaptively unless told otherwise, or not.
+    #[must_use]
+    pub fn thinking(self, thinks: bool) -> Self {
+        Self { thinks, ..self }
     }
 
     /// The SDK's base URL has no `/v1`; one that was given with it means the same.
@@ -45,7 +54,15 @@ impl Model for Anthropic {
         request: &Request,
         on_delta: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<Turn, ModelError> {
-        let conversation = conversation(&self.model, request);
+        let mut settings = request.settings.clone();
+        // Whether thoughts are shown can only be said beside a way of thinking.
+        if self.thinks && settings.show_thoughts.is_some() && settings.thinking.is_none() {
+            settings.thinking = Some(Thinking::Adaptive);
+        }
+        let conversation = Conversation {
+            settings: &settings,
+            ..conversation(&self.model, request)
+        };
         let names = anthropic::names(&request.tools);
         let body = anthropic::request(&conversation, &names);
         let mut headers = self.endpoint.headers(request.trace_id.as_deref());
@@ -53,6 +70,9 @@ impl Model for Anthropic {
             "anthropic-version".to_owned(),
             anthropic::version(&conversation).to_owned(),
         ));
+        if let Some(beta) = anthropic::betas(&conversation) {
+            headers.push(("anthropic-beta".to_owned(), beta.to_owned()));
+        }
         streaming::call(
             &self.endpoint,
             &self.url(),

@@ -58,7 +58,10 @@ pub fn resolve(
         ))
     })?;
     let model: Arc<dyn Model> = match target.wire {
-        Wire::Messages => Arc::new(Anthropic::new(&target.name, endpoint)),
+        Wire::Messages => {
+            let thinks = models.facts(&target.name).thinks.unwrap_or(false);
+            Arc::new(Anthropic::new(&target.name, endpoint).thinking(thinks))
+        }
         Wire::Gemini => Arc::new(Gemini::new(&target.name, endpoint)),
         Wire::Responses => {
             // A model that nothing is known of may think: its thoughts are asked for in a form that can be sent back.

@@ -116,14 +116,14 @@ fn head(server: &Server, is_one_of_several: bool, style: Style) -> String {
         None => server.isolation.clone(),
     });
     if server.tasks > 0 {
-        lines.push(format!("holds {}", counted(server.tasks, "task")));
+        lines.push(format!("holds {}", text::counted(server.tasks, "task")));
     }
     lines.join("\n")
 }
 
 fn tools(server: &Server, style: Style) -> String {
     let hidden = server.hidden_tools.unwrap_or(0);
-    let mut heading = counted(server.offer.tools.len(), "tool");
+    let mut heading = text::counted(server.offer.tools.len(), "tool");
     if hidden > 0 {
         heading.push_str(&format!(", and {hidden} hidden"));
     }
@@ -205,7 +205,7 @@ fn scenarios(server: &Server, style: Style) -> Option<String> {
     if server.scenarios.is_empty() {
         return None;
     }
-    let heading = counted(server.scenarios.len(), "scenario");
+    let heading = text::counted(server.scenarios.len(), "scenario");
     let heading = style.paint.tone(Tone::Strong, &heading);
     if style.verbose {
         let parts = server
@@ -307,7 +307,9 @@ fn prompts(server: &Server, style: Style) -> Option<String> {
             Cell::new(text::one_line(text_of(prompt, "description"), 200)),
         ]);
     }
-    let heading = style.paint.tone(Tone::Strong, &counted(count, "prompt"));
+    let heading = style
+        .paint
+        .tone(Tone::Strong, &text::counted(count, "prompt"));
     (count > 0).then(|| section(&heading, &table, style))
 }
 
@@ -349,7 +351,7 @@ fn listed<'a>(
             .map(|key| Cell::new(text::one_line(text_of(item, key), 200)));
         table.row(cells.collect());
     }
-    let heading = style.paint.tone(Tone::Strong, &counted(count, what));
+    let heading = style.paint.tone(Tone::Strong, &text::counted(count, what));
     (count > 0).then(|| section(&heading, &table, style))
 }
 
@@ -367,12 +369,4 @@ fn indented(text: &str, by: usize) -> impl Iterator<Item = String> {
 /// One line, without control characters; kept whole.
 fn clean(text: &str) -> String {
     text::one_line(text, usize::MAX)
-}
-
-fn counted(count: usize, what: &str) -> String {
-    match count {
-        0 => format!("no {what}s"),
-        1 => format!("1 {what}"),
-        count => format!("{count} {what}s"),
-    }
 }

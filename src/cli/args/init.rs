@@ -11,6 +11,7 @@ Examples:
   hud init demo                       A blank environment in ./demo
   hud init quiz --template trivia     A lookup tool and graded questions
   hud init shop --template sqlite --dir ~/work
+  hud init desk --template organized  Room to grow: tools/, scenarios/, setup/, evaluate/
 
 The files are built in: no network is needed.")]
 pub(in crate::cli) struct InitArgs {
@@ -38,6 +39,8 @@ pub(in crate::cli) enum Template {
     Chat,
     /// A database that each rollout gets fresh
     Sqlite,
+    /// A folder for each of tools, scenarios, setup and evaluation
+    Organized,
 }
 
 impl Template {
@@ -48,6 +51,7 @@ impl Template {
             Self::Trivia => "trivia",
             Self::Chat => "chat",
             Self::Sqlite => "sqlite",
+            Self::Organized => "organized",
         }
     }
 }

@@ -1,11 +1,14 @@
 //! What may be typed: clap structs, split by command. Nothing here reads a file or the environment, or knows what a value will be used for.
 
 mod analyze;
+mod build;
 mod completions;
 mod debug;
+mod dev;
 mod eval;
 mod init;
 mod man;
+mod push;
 mod reach;
 mod scenario;
 mod serve;
@@ -15,14 +18,18 @@ mod values;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub(super) use analyze::{AnalysisFormat, AnalyzeArgs};
+pub(super) use build::{BuildArgs, Given, SecretSource, SecretSpec};
 pub(super) use completions::{CompletionsArgs, Shell};
 pub(super) use debug::DebugArgs;
+pub(super) use dev::{Client, DevArgs, DevIsolation};
 pub(super) use eval::{EvalArgs, PlatformArgs};
 pub(super) use init::{InitArgs, Template};
 pub(super) use man::ManArgs;
+pub(super) use push::PushArgs;
 pub(super) use reach::ReachArgs;
 pub(super) use scenario::{
-    AnswerArgs, GradeArgs, ListArgs, ScenarioArgs, ScenarioCommand, SetupArgs, TargetArgs,
+    AnswerArgs, GradeArgs, ListArgs, ScenarioArgs, ScenarioCommand, SetupArgs, ShellArgs,
+    TargetArgs,
 };
 pub(super) use serve::{ServeArgs, ServeCommand, ServeMcpArgs};
 pub(super) use set::SetArgs;
@@ -40,6 +47,7 @@ pub(super) use values::{KeyValue, Seconds};
     after_help = "\
 Examples:
   hud init demo                                   Create an environment with tasks in ./demo
+  hud dev                                         Serve the environment of this folder, reloaded on every save
   hud eval tasks.yaml --model oracle              Play every task's own solution: no key needed
   hud eval tasks.yaml -m claude-sonnet-4-6        Let a model solve the tasks
   hud scenario run initials --args '{\"company\":\"HUD\"}' --answer JR
@@ -93,11 +101,17 @@ pub(in crate::cli) enum Command {
     Init(InitArgs),
     /// Show what an environment offers: tools, scenarios, resources, prompts
     Analyze(AnalyzeArgs),
+    /// Serve an environment while you write it: save a file, and the next call runs the new code
+    Dev(Box<DevArgs>),
     /// Check that an environment works, stage by stage
     Debug(DebugArgs),
     /// Drive the scenarios of an environment by hand
     #[command(visible_alias = "task")]
     Scenario(ScenarioArgs),
+    /// Build an environment's Docker image and its lock file
+    Build(Box<BuildArgs>),
+    /// Push the image of an environment to a registry
+    Push(PushArgs),
     /// Serve an environment to others
     Serve(ServeArgs),
     /// Save keys and settings in ~/.hud/.env

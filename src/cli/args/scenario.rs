@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Seconds;
+use super::{ReachArgs, Seconds};
 
 /// Arguments of `hud scenario`.
 #[derive(Clone, Debug, Args)]
@@ -19,8 +19,11 @@ Examples:
   hud scenario setup initials --args '{\"company\":\"HUD\"}'
   hud scenario run initials --args '{\"company\":\"HUD\"}' --answer JR
   hud scenario grade ceo-hud --env tasks.yaml --answer-file answer.txt
+  hud scenario setup initials --url http://127.0.0.1:8765/mcp --args '{\"company\":\"HUD\"}'
+  hud scenario grade initials --url http://127.0.0.1:8765/mcp --answer JR
 
-Each command works on a fresh copy of the environment and closes it.")]
+Each command works on a fresh copy of the environment and closes it. At a URL, setup leaves the session open \
+(in .hud/sessions/, readable only for you), and grade takes it up.")]
 pub(in crate::cli) struct ScenarioArgs {
     /// What to do.
     #[command(subcommand)]
@@ -32,13 +35,35 @@ pub(in crate::cli) struct ScenarioArgs {
 pub(in crate::cli) enum ScenarioCommand {
     /// List the scenarios with their arguments
     List(ListArgs),
-    /// Set a scenario up, print its prompt and close the copy
+    /// Set a scenario up and print its prompt; at a URL the session waits for grade
     #[command(visible_alias = "start")]
     Setup(SetupArgs),
-    /// Set a scenario up, submit an answer and print the evaluation as JSON
+    /// Submit an answer and print the evaluation as JSON; at a URL to what setup left, elsewhere after a setup
     Grade(GradeArgs),
-    /// As grade, with the prompt on stderr
+    /// Set a scenario up, submit an answer and print the evaluation as JSON, with the prompt on stderr
     Run(GradeArgs),
+    /// Try an environment at a prompt: call its tools, run its scenarios by hand
+    Shell(ShellArgs),
+}
+
+/// Arguments of `hud scenario shell`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hud scenario shell                              env.py of this folder
+  hud scenario shell --url http://127.0.0.1:8765/mcp
+  hud scenario shell -- node server.js
+  printf 'run initials company=HUD\\nanswer JR\\n' | hud scenario shell
+
+At the prompt, `help` lists the commands and Tab completes names, arguments and values. Arguments that are not given are asked for. From a pipe, \
+commands are read line by line; answers are on stdout, and the first command that fails ends it.")]
+pub(in crate::cli) struct ShellArgs {
+    /// The environment.
+    #[command(flatten)]
+    pub(in crate::cli) reach: ReachArgs,
+    /// The same as SOURCE, for a server that runs already
+    #[arg(short, long, value_name = "URL", conflicts_with_all = ["source", "config", "command"])]
+    pub(in crate::cli) url: Option<String>,
 }
 
 /// Arguments of `hud scenario list`.
@@ -50,7 +75,7 @@ Examples:
   hud scenario list --env http://127.0.0.1:8765/mcp --json")]
 pub(in crate::cli) struct ListArgs {
     /// The same as --env
-    #[arg(value_name = "SOURCE", conflicts_with = "source")]
+    #[arg(value_name = "SOURCE", conflicts_with_all = ["source", "url"])]
     pub(in crate::cli) position: Option<String>,
     /// The environment.
     #[command(flatten)]
@@ -65,7 +90,8 @@ pub(in crate::cli) struct ListArgs {
 #[command(after_help = "\
 Examples:
   hud scenario setup initials --args '{\"company\":\"HUD\"}'
-  hud scenario setup ceo-hud --env tasks.yaml")]
+  hud scenario setup ceo-hud --env tasks.yaml
+  hud scenario setup initials --url http://127.0.0.1:8765/mcp --args '{\"company\":\"HUD\"}'")]
 pub(in crate::cli) struct SetupArgs {
     /// Scenario, or the slug of a task when the source is a task file
     pub(in crate::cli) name: String,
@@ -85,7 +111,8 @@ pub(in crate::cli) struct SetupArgs {
 #[command(after_help = "\
 Examples:
   hud scenario run initials --args '{\"company\":\"HUD\"}' --answer JR
-  hud scenario grade ceo-hud --env tasks.yaml --answer-file answer.txt")]
+  hud scenario grade ceo-hud --env tasks.yaml --answer-file answer.txt
+  hud scenario grade initials --url http://127.0.0.1:8765/mcp --answer JR")]
 pub(in crate::cli) struct GradeArgs {
     /// Scenario, or the slug of a task when the source is a task file
     pub(in crate::cli) name: String,
@@ -134,6 +161,12 @@ pub(in crate::cli) struct TargetArgs {
         value_name = "SOURCE"
     )]
     pub(in crate::cli) source: Option<String>,
+    /// A server that runs already: the URL of its MCP endpoint
+    #[arg(short, long, value_name = "URL", conflicts_with = "source")]
+    pub(in crate::cli) url: Option<String>,
+    /// The bearer token for a URL [default: $HUD_SERVE_KEY for a server on this machine]
+    #[arg(long, value_name = "TOKEN")]
+    pub(in crate::cli) api_key: Option<String>,
     /// The Python interpreter [default: the project's .venv, $VIRTUAL_ENV, python3]
     #[arg(long, value_name = "PATH")]
     pub(in crate::cli) python: Option<PathBuf>,

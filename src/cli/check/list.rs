@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::environment::by_hand::Offered;
 use crate::mcp::{Client, Offer, PromptInfo};
+use crate::util::text::counted;
 
 use super::stage::{Found, Outcome};
 
@@ -65,7 +66,7 @@ fn look(offer: &Offer) -> Result<Found, Outcome> {
     let parts: Vec<String> = counts
         .into_iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}{}", if count == 1 { "" } else { "s" }))
+        .map(|(count, what)| counted(count, what))
         .collect();
     Ok(Found {
         detail: parts.join(", "),

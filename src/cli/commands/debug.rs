@@ -1,6 +1,5 @@
 //! `hud debug`: whether an environment works, stage by stage.
 
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
@@ -11,16 +10,13 @@ use crate::cli::context::{Context, block_on};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::interruptible;
-use crate::cli::job::{self, Keys};
 use crate::cli::reach::{self, Peers, PeersOptions};
-use crate::cli::settings::ProjectSettings;
 
 use super::scenario::arguments;
 
 /// Runs the checks.
 pub(in crate::cli) fn run(args: &DebugArgs, context: &Context<'_>) -> Result<ExitCode, Failure> {
     let variables = context.variables()?;
-    let lookup = |name: &str| variables.value(name);
     let reached = reach::reached(&args.reach, &variables)?;
     let plan = Plan {
         last: args.max_phase,
@@ -39,28 +35,8 @@ pub(in crate::cli) fn run(args: &DebugArgs, context: &Context<'_>) -> Result<Exi
         answer: args.answer.clone().unwrap_or_default(),
         tasks: reached.tasks,
     };
-    let project = ProjectSettings::read(Path::new("."), &lookup)?;
-    let keys = Keys::new(&variables, &project, None);
-    let judge = project.eval().text("judge_model").map(|model| model.value);
-    let gateway = project.eval().switch("gateway").is_some_and(|on| on.value);
-    let judge = job::judge(judge.as_deref(), None, gateway, &keys)?;
-    let python = args.reach.python.clone().or(project
-        .eval()
-        .text("python")
-        .map(|python| PathBuf::from(python.value)));
     let logs = tempfile::TempDir::with_prefix("hud-logs-")?;
-    let timeout = args.reach.timeout.0;
-    let options = PeersOptions {
-        environment: context.environment_options(
-            &variables,
-            python,
-            logs.path().to_owned(),
-            timeout,
-        )?,
-        sampler: Some(judge.sampler()),
-        on_log: None,
-        timeout,
-    };
+    let options = PeersOptions::of_project(context, &variables, &args.reach, logs.path())?;
     let printer = &context.printer;
     let paint = printer.stdout_paint();
     let begun = Instant::now();

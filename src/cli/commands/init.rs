@@ -54,7 +54,8 @@ pub(in crate::cli) fn run(args: &InitArgs, printer: &Printer) -> Result<ExitCode
         .collect();
     printer.talk(&format!(
         "created `{}`: {}\n\nnext:\n  cd {}\n  hud eval --model oracle              # play each task's own solution: no key needed\n  \
-         hud eval --model claude-sonnet-4-6   # needs ANTHROPIC_API_KEY; see `hud eval --help` for other models",
+         hud eval --model claude-sonnet-4-6   # needs ANTHROPIC_API_KEY; see `hud eval --help` for other models\n  \
+         hud dev                              # serve it: save a file, and the next call runs the new code",
         folder.display(),
         names.join(", "),
         shell_word(&folder),

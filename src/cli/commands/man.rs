@@ -69,7 +69,10 @@ mod tests {
             names,
             [
                 "hud.1",
+                "hud-analyze.1",
                 "hud-completions.1",
+                "hud-debug.1",
+                "hud-dev.1",
                 "hud-eval.1",
                 "hud-init.1",
                 "hud-man.1",
@@ -77,6 +80,7 @@ mod tests {
                 "hud-scenario-list.1",
                 "hud-scenario-run.1",
                 "hud-scenario-setup.1",
+                "hud-scenario-shell.1",
                 "hud-scenario.1",
                 "hud-serve-mcp.1",
                 "hud-serve.1",

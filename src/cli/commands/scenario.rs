@@ -15,6 +15,8 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::{Failure, OrUsage};
 use crate::cli::interrupt::interruptible;
 use crate::cli::job::{self, Keys};
+use crate::cli::reach;
+use crate::cli::remote_scenario::Remote;
 use crate::cli::scenario_text;
 use crate::cli::settings::ProjectSettings;
 use crate::cli::target::{self, Chosen, Target};
@@ -24,6 +26,8 @@ use crate::environment::{
 };
 use crate::eval::Judge;
 use crate::event::{Evaluation, Phase};
+use crate::http::public_url;
+use crate::mcp::HttpOptions;
 use crate::task::EnvironmentSpec;
 use crate::util::{fs, time};
 
@@ -37,12 +41,14 @@ pub(in crate::cli) fn run(
         ScenarioCommand::Setup(args) => setup(args, context),
         ScenarioCommand::Grade(args) => grade(args, false, context),
         ScenarioCommand::Run(args) => grade(args, true, context),
+        ScenarioCommand::Shell(args) => super::shell::run(args, context),
     }
 }
 
 fn list(args: &ListArgs, context: &Context<'_>) -> Result<ExitCode, Failure> {
     let mut place = args.target.clone();
     place.source = place.source.or_else(|| args.position.clone());
+    url(&place)?;
     drive(&place, None, context, async |driver, target| {
         for spec in target.environments() {
             let description = driver.describe(spec).await?;
@@ -66,6 +72,19 @@ fn list(args: &ListArgs, context: &Context<'_>) -> Result<ExitCode, Failure> {
 
 fn setup(args: &SetupArgs, context: &Context<'_>) -> Result<ExitCode, Failure> {
     let typed = arguments(args.args.as_deref())?;
+    let show = |prompt: &Prompt| {
+        context.printer.data(&if args.json {
+            scenario_text::prompt_json(prompt).to_string()
+        } else {
+            scenario_text::prompt_text(prompt)
+        })
+    };
+    if let Some(url) = url(&args.target)? {
+        return at_url(url, &args.target, context, async |remote| {
+            show(&remote.set_up(&args.name, &typed).await?)?;
+            Ok(ExitCode::Success)
+        });
+    }
     drive(&args.target, None, context, async |driver, target| {
         let chosen = target.choose(&args.name, typed)?;
         let prompt = driver
@@ -73,39 +92,104 @@ fn setup(args: &SetupArgs, context: &Context<'_>) -> Result<ExitCode, Failure> {
                 driver.set_up(session, &chosen).await
             })
             .await?;
-        let text = if args.json {
-            scenario_text::prompt_json(&prompt).to_string()
-        } else {
-            scenario_text::prompt_text(&prompt)
-        };
-        context.printer.data(&text)?;
+        show(&prompt)?;
         Ok(ExitCode::Success)
     })
 }
 
-fn grade(args: &GradeArgs, shows_prompt: bool, context: &Context<'_>) -> Result<ExitCode, Failure> {
+/// `run`, and `grade` unless a session waits at a URL.
+fn grade(args: &GradeArgs, is_run: bool, context: &Context<'_>) -> Result<ExitCode, Failure> {
     let typed = arguments(args.args.as_deref())?;
     let answer = answer(&args.answer)?;
     let judge = args.judge_model.as_deref();
-    drive(&args.target, judge, context, async |driver, target| {
-        let chosen = target.choose(&args.name, typed)?;
-        let evaluation = driver
-            .in_copy(&chosen, async |session| {
-                let prompt = driver.set_up(session, &chosen).await?;
-                if shows_prompt {
-                    context.printer.talk(&scenario_text::prompt_text(&prompt));
-                }
-                driver.grade(session, &answer).await
-            })
-            .await?;
-        let json = scenario_text::evaluation_json(&evaluation);
+    let show = |evaluation: &Evaluation| {
+        let json = scenario_text::evaluation_json(evaluation);
         let text = if args.json {
             json.to_string()
         } else {
             serde_json::to_string_pretty(&json).context("the evaluation is not JSON")?
         };
-        context.printer.data(&text)?;
+        Ok::<_, Failure>(context.printer.data(&text)?)
+    };
+    if let Some(url) = url(&args.target)? {
+        if judge.is_some() {
+            return Err(Failure::usage(
+                "--judge-model: the server at a URL makes the model calls of its graders itself",
+            ));
+        }
+        if !is_run {
+            if args.args.is_some() {
+                return Err(Failure::usage(
+                    "--args belongs to `setup`: at a URL, `grade` answers what was set up before\nhint: set up and grade in one go with `hud scenario run`",
+                ));
+            }
+            return at_url(url, &args.target, context, async |remote| {
+                show(&remote.grade(&args.name, &answer).await?)?;
+                Ok(ExitCode::Success)
+            });
+        }
+    }
+    drive(&args.target, judge, context, async |driver, target| {
+        let chosen = target.choose(&args.name, typed)?;
+        let evaluation = driver
+            .in_copy(&chosen, async |session| {
+                let prompt = driver.set_up(session, &chosen).await?;
+                if is_run {
+                    context.printer.talk(&scenario_text::prompt_text(&prompt));
+                }
+                driver.grade(session, &answer).await
+            })
+            .await?;
+        show(&evaluation)?;
         Ok(ExitCode::Success)
+    })
+}
+
+/// The URL that was named: with `--url`, or as the source.
+fn url(args: &TargetArgs) -> Result<Option<&str>, Failure> {
+    let is_url = |text: &&str| text.starts_with("http://") || text.starts_with("https://");
+    let source = args.source.as_deref().filter(is_url);
+    match &args.url {
+        Some(url) if is_url(&url.as_str()) => Ok(Some(url)),
+        Some(url) => Err(Failure::usage(format!(
+            "--url: `{}` must start with http:// or https://",
+            public_url(url)
+        ))),
+        None => Ok(source),
+    }
+}
+
+/// Runs `work` on the server at `url`.
+fn at_url(
+    url: &str,
+    args: &TargetArgs,
+    context: &Context<'_>,
+    work: impl AsyncFnOnce(&Remote<'_>) -> Result<ExitCode, Failure>,
+) -> Result<ExitCode, Failure> {
+    let variables = context.variables()?;
+    let token = reach::token(url, args.api_key.as_deref(), &variables);
+    let remote = Remote {
+        server: HttpOptions {
+            url: url.to_owned(),
+            headers: token
+                .map(|token| ("Authorization".to_owned(), format!("Bearer {token}")))
+                .into_iter()
+                .collect(),
+            timeout: args.timeout.0,
+        },
+        project: Path::new("."),
+        timeout: args.timeout.0,
+        printer: &context.printer,
+    };
+    block_on(async {
+        let cancel = CancellationToken::new();
+        interruptible(&cancel, &context.printer, "stopping", async {
+            tokio::select! {
+                () = cancel.cancelled() => Err(Failure::Interrupted),
+                outcome = work(&remote) => outcome,
+            }
+        })
+        .await
     })
 }
 
@@ -141,7 +225,19 @@ fn drive(
 ) -> Result<ExitCode, Failure> {
     let variables = context.variables()?;
     let lookup = |name: &str| variables.value(name);
-    let target = target::read(args.source.as_deref(), &lookup)?;
+    let source = args.url.as_deref().or(args.source.as_deref());
+    let target = match target::read(source, &lookup)? {
+        Target::Environment(spec) => {
+            let key = args.api_key.as_deref();
+            Target::Environment(reach::with_key(spec, key, &variables)?)
+        }
+        Target::Tasks(_) if args.api_key.is_some() => {
+            return Err(Failure::usage(
+                "--api-key is for a URL; a task file has `headers` in its `env`",
+            ));
+        }
+        tasks @ Target::Tasks(_) => tasks,
+    };
     let project = ProjectSettings::read(Path::new("."), &lookup)?;
     let keys = Keys::new(&variables, &project, None);
     let in_file = project.eval().text("judge_model");

@@ -8,5 +8,5 @@ mod place;
 mod program;
 
 pub(in crate::cli) use peer::{Imported, Peer, Peers, PeersOptions, Trouble};
-pub(in crate::cli) use place::{Place, reached};
+pub(in crate::cli) use place::{Place, reached, token, with_key};
 pub(in crate::cli) use program::{Ended, How, Program};

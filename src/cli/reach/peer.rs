@@ -4,6 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::cli::args::ReachArgs;
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::cli::job::{self, Keys};
+use crate::cli::settings::ProjectSettings;
+use crate::config::Variables;
 use crate::environment::{
     Description, EnvironmentOptions, Environments, LogSink, Sampler, Session, SessionOptions,
 };
@@ -96,6 +102,39 @@ impl ClientEvents for Listener {
         if let Some(on_log) = &self.0 {
             on_log(level, text);
         }
+    }
+}
+
+impl PeersOptions {
+    /// As the project's settings have it: its Python, its judge. Logs are written in the folder `logs`.
+    pub(in crate::cli) fn of_project(
+        context: &Context<'_>,
+        variables: &Variables,
+        args: &ReachArgs,
+        logs: &Path,
+    ) -> Result<Self, Failure> {
+        let lookup = |name: &str| variables.value(name);
+        let project = ProjectSettings::read(Path::new("."), &lookup)?;
+        let keys = Keys::new(variables, &project, None);
+        let judge = project.eval().text("judge_model").map(|model| model.value);
+        let gateway = project.eval().switch("gateway").is_some_and(|on| on.value);
+        let judge = job::judge(judge.as_deref(), None, gateway, &keys)?;
+        let python = args.python.clone().or(project
+            .eval()
+            .text("python")
+            .map(|python| PathBuf::from(python.value)));
+        let timeout = args.timeout.0;
+        Ok(Self {
+            environment: context.environment_options(
+                variables,
+                python,
+                logs.to_owned(),
+                timeout,
+            )?,
+            sampler: Some(judge.sampler()),
+            on_log: None,
+            timeout,
+        })
     }
 }
 

@@ -19,6 +19,27 @@ pub(in crate::cli) struct Place {
     pub(in crate::cli) spec: EnvironmentSpec,
 }
 
+impl Place {
+    /// A server that runs already.
+    pub(in crate::cli) fn at_url(url: &str, token: Option<&str>) -> Self {
+        let headers = token
+            .map(|token| ("Authorization".to_owned(), format!("Bearer {token}")))
+            .into_iter()
+            .collect();
+        let connection = ConnectionSpec::Http {
+            url: url.to_owned(),
+            headers,
+            sampling: false,
+        };
+        Self {
+            name: shown(&connection),
+            spec: EnvironmentSpec::Servers {
+                servers: vec![("environment".to_owned(), connection)],
+            },
+        }
+    }
+}
+
 /// Everything that was named.
 #[derive(Debug)]
 pub(in crate::cli) struct Reached {

@@ -5,6 +5,7 @@
 
 mod agent_layers;
 mod agent_settings;
+mod dev;
 mod eval;
 mod overrides;
 mod platform;
@@ -16,6 +17,7 @@ pub(super) mod testing;
 
 pub(super) use agent_layers::{Layer, Source as LayerSource};
 pub(super) use agent_settings::AgentSettings;
+pub(super) use dev::{DRAIN, DevSettings, IMPORT_TIMEOUT, Served};
 pub(super) use eval::EvalSettings;
 pub(super) use project::ProjectSettings;
 pub(super) use selection::select;

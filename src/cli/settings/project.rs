@@ -77,6 +77,11 @@ impl ProjectSettings {
         &self.project.eval
     }
 
+    /// `[dev]`.
+    pub(super) fn dev(&self) -> &Section {
+        &self.project.dev
+    }
+
     /// `agent` of `[eval]`.
     pub(super) fn agent_type(&self) -> Option<Setting<AgentType>> {
         let name = self.project.eval.text("agent")?;

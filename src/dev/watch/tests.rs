@@ -8,7 +8,7 @@ struct Bench {
     folder: tempfile::TempDir,
     seen: UnboundedReceiver<Seen>,
     last: String,
-    _watcher: FileWatcher,
+    watcher: FileWatcher,
 }
 
 impl Bench {
@@ -27,7 +27,7 @@ impl Bench {
             folder,
             seen,
             last: String::new(),
-            _watcher: watcher,
+            watcher,
         }
     }
 
@@ -219,7 +219,7 @@ async fn links_are_followed_once() {
         folder,
         seen,
         last: String::new(),
-        _watcher: watcher,
+        watcher,
     };
     write(&target("shared.py"), "second");
     bench.expect("shared.py").await;
@@ -250,6 +250,18 @@ async fn a_link_that_is_turned_elsewhere_is_a_change() {
     assert_eq!(files, [at("current/a.py")]);
     write(&at("two/a.py"), "three");
     assert!(matches!(seen.recv().await, Some(Seen::Changed { .. })));
+}
+
+#[tokio::test]
+async fn more_may_be_watched_later() {
+    let mut bench = Bench::new(&["env/env.py", "common/x.py", "common/y.py"], &["env"]).await;
+    let later = ["env/env.py", "common/x.py"].map(|path| bench.at(path));
+    bench.watcher.add(later.to_vec());
+    bench.write("env/env.py", "second");
+    bench.expect("env/env.py").await;
+    bench.write("common/y.py", "second");
+    bench.write("common/x.py", "second");
+    bench.expect("common/x.py").await;
 }
 
 #[tokio::test]

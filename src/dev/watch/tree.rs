@@ -80,6 +80,27 @@ impl Tree {
         (tree, found.gone)
     }
 
+    /// Those of `paths` that are not watched yet.
+    pub(super) fn unknown(&self, mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
+        paths.retain(|path| !self.roots.iter().any(|root| path.starts_with(&root.path)));
+        paths
+    }
+
+    /// Watches `paths` too. What they hold now is no change.
+    pub(super) fn add(&mut self, paths: &[PathBuf], subscribe: Subscribe<'_>) {
+        for path in paths {
+            self.roots.push(Root {
+                path: path.clone(),
+                real: path.clone(),
+                present: true,
+            });
+        }
+        if !paths.is_empty() {
+            let paths = paths.iter().cloned().collect();
+            self.check_roots(&paths, &mut Found::default(), subscribe);
+        }
+    }
+
     /// The path as it was asked for, when a report about `path` may mean a change.
     pub(super) fn concerns(&mut self, path: &Path) -> Option<PathBuf> {
         if let Some(logical) = self.links.get(path) {

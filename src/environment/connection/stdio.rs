@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::mcp::{Client, ClientEvents, LineDiagnostics, McpError};
+use crate::mcp::{Client, ClientEvents, LineDiagnostics, McpError, ProgramStreams};
 use crate::util::process::{self, DeathSignal, Program};
 use crate::util::{fs, text};
 
@@ -31,9 +32,10 @@ pub(in crate::environment) struct StdioServer {
 }
 
 /// How to start a server program.
-pub(in crate::environment) struct StdioOptions<'a> {
+#[derive(Clone)]
+pub(in crate::environment) struct StdioOptions {
     /// Program and arguments.
-    pub(in crate::environment) command: &'a [String],
+    pub(in crate::environment) command: Vec<String>,
     /// Its whole environment.
     pub(in crate::environment) env: BTreeMap<String, String>,
     /// Its working directory.
@@ -49,9 +51,27 @@ pub(in crate::environment) struct StdioOptions<'a> {
 impl StdioServer {
     /// Starts the program and initialises MCP.
     pub(in crate::environment) async fn start(
-        options: StdioOptions<'_>,
+        options: StdioOptions,
         events: Arc<dyn ClientEvents>,
     ) -> Result<(Self, Client), String> {
+        let timeout = options.timeout;
+        let (server, streams) = Self::spawn(options).await?;
+        // Boxed: the compiler cannot show for a future that holds the streams, which are boxed too, that it is `Send`.
+        let connect =
+            Client::over_stream(streams.read, streams.write, events, streams.diagnostics).boxed();
+        let outcome = tokio::time::timeout(timeout, connect)
+            .await
+            .unwrap_or(Err(McpError::Timeout { after: timeout }));
+        match outcome {
+            Ok(client) => Ok((server, client)),
+            Err(error) => Err(server.did_not_start(&error).await),
+        }
+    }
+
+    /// Starts the program; what is said to it is the caller's matter.
+    pub(in crate::environment) async fn spawn(
+        options: StdioOptions,
+    ) -> Result<(Self, ProgramStreams), String> {
         let Some((name, args)) = options.command.split_first() else {
             return Err("the command of the environment is empty".to_owned());
         };
@@ -80,7 +100,6 @@ impl StdioServer {
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(format!("`{name}` has no pipes"));
         };
-        let diagnostics = LineDiagnostics::default();
         let pid = child
             .id()
             .and_then(|id| i32::try_from(id).ok())
@@ -94,6 +113,7 @@ impl StdioServer {
             };
             let _ = sender.send(Some(how));
         });
+        let diagnostics = LineDiagnostics::default();
         let server = Self {
             pid,
             ended,
@@ -102,24 +122,20 @@ impl StdioServer {
             diagnostics: diagnostics.clone(),
             program: options.command.join(" "),
         };
-        let connect = Client::over_stream(stdout, stdin, events, diagnostics);
-        let outcome = tokio::time::timeout(options.timeout, connect)
-            .await
-            .unwrap_or(Err(McpError::Timeout {
-                after: options.timeout,
-            }));
-        match outcome {
-            Ok(client) => Ok((server, client)),
-            Err(error) => {
-                let message = format!(
-                    "`{}` did not start as an MCP server: {error}",
-                    server.program
-                );
-                let message = server.explain(&message).await;
-                server.close().await;
-                Err(message)
-            }
-        }
+        let streams = ProgramStreams {
+            read: Box::new(stdout),
+            write: Box::new(stdin),
+            diagnostics,
+        };
+        Ok((server, streams))
+    }
+
+    /// Why it is not an MCP server, in words; ends it.
+    pub(in crate::environment) async fn did_not_start(self, error: &McpError) -> String {
+        let message = format!("`{}` did not start as an MCP server: {error}", self.program);
+        let message = self.explain(&message).await;
+        self.close().await;
+        message
     }
 
     /// How it ended, in words; waits for that.

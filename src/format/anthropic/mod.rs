@@ -5,7 +5,7 @@ mod request;
 mod response;
 mod stream;
 
-pub use request::{DEFAULT_MAX_TOKENS, request, version};
+pub use request::{DEFAULT_MAX_TOKENS, betas, request, version};
 pub use response::turn;
 pub use stream::Assembler;
 

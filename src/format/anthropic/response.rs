@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Assembler;
 use crate::format::{FormatError, Names};
-use crate::message::{StopReason, Turn, Usage};
+use crate::message::{Citation, StopReason, Turn, Usage};
 
 /// A whole answer (of a server that does not stream) as a turn.
 pub fn turn(answer: &Value, names: Names) -> Result<Turn, FormatError> {
@@ -19,6 +19,36 @@ pub(super) fn stop_reason(word: &str) -> StopReason {
         "refusal" => StopReason::Refusal,
         "pause_turn" => StopReason::Paused,
         other => StopReason::Other(other.to_owned()),
+    }
+}
+
+/// Which policy a refusal is for, and why.
+pub(super) fn stop_detail(details: &Value) -> Option<String> {
+    let words: Vec<&str> = ["category", "explanation"]
+        .iter()
+        .filter_map(|key| details[*key].as_str())
+        .collect();
+    (!words.is_empty()).then(|| words.join(": "))
+}
+
+/// A citation of any of the API's kinds: places in documents, in search results, on the web.
+pub(super) fn citation(own: &Value) -> Citation {
+    let text = |key: &str| own[key].as_str().map(str::to_owned);
+    let number = own["document_index"]
+        .as_u64()
+        .map(|index| format!("document {index}"));
+    Citation {
+        kind: text("type").unwrap_or_default(),
+        source: text("url")
+            .or_else(|| text("source"))
+            .or_else(|| text("file_id"))
+            .or(number)
+            .unwrap_or_default(),
+        title: text("title").or_else(|| text("document_title")),
+        cited_text: text("cited_text"),
+        // The API splits a text where a citation begins and ends, so it is about all of its block.
+        span: None,
+        provider: own.clone(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::response::{Counts, stop_reason};
+use super::response::{Counts, citation, stop_detail, stop_reason};
 use crate::format::{Delta, FormatError, Names};
 use crate::message::{Arguments, Block, StopReason, ToolCall, Turn};
 
@@ -19,6 +19,7 @@ pub struct Assembler {
     counts: Counts,
     /// Sent when every block is complete.
     stop: Option<StopReason>,
+    stop_detail: Option<String>,
     /// The end of the stream was announced.
     ended: bool,
 }
@@ -30,6 +31,8 @@ struct Partial {
     /// Of text and thinking.
     text: String,
     signature: String,
+    /// Of text, in the API's own JSON.
+    citations: Vec<Value>,
     /// Of inputs of tools.
     json: String,
 }
@@ -44,6 +47,7 @@ impl Assembler {
             blocks: BTreeMap::new(),
             counts: Counts::default(),
             stop: None,
+            stop_detail: None,
             ended: false,
         }
     }
@@ -62,6 +66,7 @@ impl Assembler {
             own.start_block(index, block);
         }
         own.stop = answer["stop_reason"].as_str().map(stop_reason);
+        own.stop_detail = stop_detail(&answer["stop_details"]);
         Ok(own)
     }
 
@@ -80,6 +85,7 @@ impl Assembler {
             "message_delta" => {
                 if let Some(word) = event["delta"]["stop_reason"].as_str() {
                     self.stop = Some(stop_reason(word));
+                    self.stop_detail = stop_detail(&event["delta"]["stop_details"]);
                 }
                 self.counts.update(&event["usage"]);
                 Ok(Vec::new())
@@ -116,6 +122,7 @@ impl Assembler {
                 _ => String::new(),
             },
             signature: text("signature"),
+            citations: block["citations"].as_array().cloned().unwrap_or_default(),
             json: String::new(),
             start: block.clone(),
         };
@@ -140,6 +147,10 @@ impl Assembler {
             }
             "signature_delta" => {
                 text("signature").clone_into(&mut block.signature);
+                Vec::new()
+            }
+            "citations_delta" => {
+                block.citations.push(delta["citation"].clone());
                 Vec::new()
             }
             "input_json_delta" => {
@@ -170,7 +181,7 @@ impl Assembler {
             blocks,
             stop,
             usage: self.counts.usage(),
-            stop_detail: None,
+            stop_detail: self.stop_detail,
             response_id: self.id,
         })
     }
@@ -182,10 +193,15 @@ impl Partial {
             mut start,
             text,
             signature,
+            citations,
             json,
         } = self;
         match start["type"].as_str().unwrap_or_default() {
-            "text" => Block::text(text),
+            "text" => Block::Text {
+                text,
+                citations: citations.iter().map(citation).collect(),
+                opaque: (!citations.is_empty()).then(|| json!({"citations": citations})),
+            },
             "thinking" => {
                 start["thinking"] = json!(text);
                 start["signature"] = json!(signature);

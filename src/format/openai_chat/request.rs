@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 use crate::format::content::{Part, hidden};
 use crate::format::structured;
 use crate::format::{Conversation, Names};
-use crate::message::{Arguments, Block, Content, Message, Tool, ToolResult, Turn};
+use crate::message::{
+    Arguments, Block, Content, Effort, Message, Tool, ToolChoice, ToolResult, Turn,
+};
 
 /// Where servers put thinking.
 const REASONING_FIELDS: &[&str] = &["reasoning_content", "reasoning", "reasoning_details"];
@@ -46,14 +48,38 @@ pub fn request(
         };
         body[field] = json!(tokens);
     }
+    let settings = conversation.settings;
+    let effort = settings.effort.map(Effort::as_str);
     for (key, value) in [
-        ("temperature", conversation.settings.temperature),
-        ("top_p", conversation.settings.top_p),
+        ("temperature", json!(settings.temperature)),
+        ("top_p", json!(settings.top_p)),
+        // Not `OpenAI`'s, but known to most other servers.
+        ("top_k", json!(settings.top_k)),
+        ("reasoning_effort", json!(effort)),
+        ("verbosity", json!(settings.verbosity)),
+        ("service_tier", json!(settings.service_tier)),
+        ("store", json!(settings.store)),
     ] {
-        if let Some(value) = value {
-            body[key] = json!(value);
+        if !value.is_null() {
+            body[key] = value;
         }
     }
+    if !conversation.tools.is_empty() {
+        if let Some(parallel) = settings.parallel_tool_calls {
+            body["parallel_tool_calls"] = json!(parallel);
+        }
+        if let Some(choice) = &settings.tool_choice {
+            body["tool_choice"] = match choice {
+                ToolChoice::Auto => json!("auto"),
+                ToolChoice::Required => json!("required"),
+                ToolChoice::None => json!("none"),
+                ToolChoice::Tool(name) => {
+                    json!({"type": "function", "function": {"name": names.wire(name)}})
+                }
+            };
+        }
+    }
+    settings.add_extra(&mut body);
     body
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::response::{stop_reason, usage};
 use crate::format::{Delta, FormatError, Names};
-use crate::message::{Arguments, Block, StopReason, ToolCall, Turn, Usage};
+use crate::message::{Arguments, Block, Citation, StopReason, ToolCall, Turn, Usage};
 
 /// Puts the chunks of a stream together.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub struct Assembler {
     model: String,
     text: String,
     refusal: String,
+    citations: Vec<Citation>,
     reasoning: String,
     /// The field that thinking came in; it goes back in the same.
     reasoning_field: Option<&'static str>,
@@ -46,6 +47,7 @@ impl Assembler {
             model: String::new(),
             text: String::new(),
             refusal: String::new(),
+            citations: Vec::new(),
             reasoning: String::new(),
             reasoning_field: None,
             reasoning_details: Vec::new(),
@@ -130,6 +132,9 @@ impl Assembler {
             self.refusal += text;
             shown.push(Delta::Text(text.to_owned()));
         }
+        for note in delta["annotations"].as_array().into_iter().flatten() {
+            self.citations.extend(citation(note));
+        }
         for call in delta["tool_calls"].as_array().into_iter().flatten() {
             self.call(call);
         }
@@ -210,10 +215,15 @@ impl Assembler {
             });
         }
         let refused = !self.refusal.is_empty();
-        for text in [self.text, self.refusal] {
-            if !text.is_empty() {
-                blocks.push(Block::text(text));
-            }
+        if !self.text.is_empty() {
+            blocks.push(Block::Text {
+                text: self.text,
+                citations: self.citations,
+                opaque: None,
+            });
+        }
+        if refused {
+            blocks.push(Block::text(self.refusal));
         }
         let last = self.calls.len().saturating_sub(1);
         for (position, call) in self.calls.into_iter().enumerate() {
@@ -250,6 +260,20 @@ impl Partial {
             opaque: None,
         }
     }
+}
+
+/// An annotation that cites: `OpenAI`'s search models and `OpenRouter` send these.
+fn citation(note: &Value) -> Option<Citation> {
+    let own = &note["url_citation"];
+    let text = |key: &str| own[key].as_str().map(str::to_owned);
+    Some(Citation {
+        kind: note["type"].as_str()?.to_owned(),
+        source: text("url")?,
+        title: text("title"),
+        cited_text: text("content"),
+        span: own["start_index"].as_u64().zip(own["end_index"].as_u64()),
+        provider: note.clone(),
+    })
 }
 
 fn non_empty(value: &Value) -> Option<&str> {

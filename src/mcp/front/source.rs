@@ -72,6 +72,11 @@ pub trait RelayedCopy: Send + Sync + 'static {
     /// Stops what runs in it for good, also a synchronous tool; it can go on with the next request.
     fn interrupt(&self) {}
 
+    /// Why it ended by itself, in words, when that is known. Asked once its connection is gone; may wait a moment for the answer.
+    async fn why_ended(&self) -> Option<String> {
+        None
+    }
+
     /// Closes it: the scenario, the shutdown hooks, the process.
     async fn close(&self);
 }

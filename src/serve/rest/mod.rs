@@ -8,8 +8,8 @@
 //! | `POST /api/tools/{name}` | a JSON object of arguments in, the result (200) or `{"error": …}` (400, 404, 413, 503, 504) out |
 //! | `GET /logs?tail=N` | the last lines of what the environment printed, as text |
 //!
-//! The shapes are those of Python hud 5. Every route checks `Host`, `Origin` and the token ([`Guard`]) as `/mcp` does. Knows tools only through
-//! [`Backend`], so neither MCP nor what is behind it.
+//! The shapes are those of Python hud 5. The token and the size of bodies are checked here ([`Guard`]), `Host` and `Origin` by the app as for
+//! `/mcp`. Knows tools only through [`Backend`], so neither MCP nor what is behind it.
 
 mod api;
 mod docs;

@@ -108,7 +108,8 @@ fn component(name: &str, taken: &Map<String, Value>) -> String {
         .collect();
     let is_free = |key: &String| !taken.contains_key(&format!("{key}.arguments"));
     std::iter::once(base.clone())
-        .chain((2..).map(|n| format!("{base}-{n}")))
+        // More numbers than components, so one of them is free.
+        .chain((2..taken.len() + 3).map(|n| format!("{base}-{n}")))
         .find(is_free)
         .unwrap_or(base)
 }

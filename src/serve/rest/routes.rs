@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
 use super::api::{Backend, CallError, Status};
-use super::guard::{Guard, check_origin};
+use super::guard::Guard;
 use super::{docs, openapi, result};
 use crate::message::Arguments;
 use crate::serve::access::require_token;
@@ -28,7 +28,7 @@ struct Server {
     guard: Guard,
 }
 
-/// The routes over `backend`, checked by `guard`. Merge them into the app beside `/mcp`, which makes its own checks.
+/// The routes over `backend`, checked by `guard`. Merge them into the app beside `/mcp`, below [`crate::serve::access::check_caller`].
 pub fn routes(backend: Arc<dyn Backend>, status: Arc<dyn Status>, guard: Guard) -> Router {
     let server = Server {
         backend,
@@ -47,7 +47,6 @@ pub fn routes(backend: Arc<dyn Backend>, status: Arc<dyn Status>, guard: Guard) 
         .route("/health", get(health))
         .route("/docs", get(docs::page))
         .merge(secret)
-        .layer(from_fn_with_state(guard, check_origin))
         .layer(from_fn(never_stored))
         .with_state(server)
 }

@@ -9,6 +9,7 @@ mod redact;
 mod require;
 mod results;
 mod served;
+pub mod terminal;
 
 pub use command::{Output, Running, Test};
 pub use require::{node, require, venv};

@@ -19,6 +19,7 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?",
             "[DATE]",
         ),
+        (r"\b\d\d:\d\d:\d\d\b", "[CLOCK]"),
         (r"\b(127\.0\.0\.1|localhost|\[::1\]):\d+", "${1}:[PORT]"),
         (r"\bport \d+", "port [PORT]"),
         (

@@ -22,7 +22,7 @@ pub struct Served {
 
 impl Served {
     /// Starts `hud COMMAND` in a folder with the fixture as `env.py`, as a user does, and waits until it has said where it listens.
-    pub fn start(command: &[&str]) -> Self {
+    fn start(command: &[&str]) -> Self {
         let running = Test::new()
             .deadline(Duration::from_mins(3))
             .file("env.py", std::fs::read(conformance("env.py")).unwrap())
@@ -38,8 +38,13 @@ impl Served {
         Self { running, url }
     }
 
-    /// `hud serve mcp` on a free port.
+    /// `hud serve mcp` on a free port: a copy of the environment for each session.
     pub fn by_serve() -> Self {
         Self::start(&["serve", "mcp", "env.py", "--port", "0"])
+    }
+
+    /// `hud dev` on a free port: one process for all sessions, as it is while one writes an environment.
+    pub fn by_dev() -> Self {
+        Self::start(&["dev", "env.py", "--port", "0"])
     }
 }

@@ -4,7 +4,7 @@ use crate::format::testing::{
     assistant, call, conversation, image, long_conversation, oddities, pdf, pretty, result, text,
     tool, user,
 };
-use crate::message::{Settings, ToolCall};
+use crate::message::{Effort, HostedTool, ToolCall};
 
 fn messages_of(messages: &[Message]) -> Value {
     let mut body = request(&conversation(messages, &[]), &names(&[]));
@@ -339,5 +339,129 @@ fn results_without_a_word() {
                 {"type": "text", "text": "the tool failed without a word"},
             ]},
         ])
+    );
+}
+
+fn with(settings: &Settings, messages: &[Message], tools: &[Tool]) -> Value {
+    let conversation = Conversation {
+        settings,
+        ..conversation(messages, tools)
+    };
+    request(&conversation, &names(tools))
+}
+
+#[test]
+fn settings_go_where_the_api_has_them() {
+    let settings = Settings {
+        effort: Some(Effort::XHigh),
+        thinking: Some(Thinking::Adaptive),
+        show_thoughts: Some(true),
+        tool_choice: Some(ToolChoice::Tool("web/fetch".to_owned())),
+        parallel_tool_calls: Some(false),
+        service_tier: Some("auto".to_owned()),
+        hosted_tools: vec![HostedTool {
+            json: json!({"type": "web_search_20250305", "name": "web_search"}),
+        }],
+        cache_ttl: Some("1h".to_owned()),
+        extra_body: Map::from_iter([("metadata".to_owned(), json!({"user_id": "u"}))]),
+        ..Settings::default()
+    };
+    let body = with(&settings, &[Message::user("go")], &[tool("web/fetch")]);
+    let wire = names(&[tool("web/fetch")]).wire("web/fetch");
+    let cache = json!({"type": "ephemeral", "ttl": "1h"});
+    assert_eq!(
+        body,
+        json!({
+            "model": "m-1",
+            "max_tokens": 16384,
+            "stream": true,
+            "tools": [
+                {"name": wire, "input_schema": tool("x").input_schema},
+                {"type": "web_search_20250305", "name": "web_search", "cache_control": cache},
+            ],
+            "thinking": {"type": "adaptive", "display": "summarized"},
+            "output_config": {"effort": "xhigh"},
+            "service_tier": "auto",
+            "tool_choice": {"type": "tool", "name": wire, "disable_parallel_tool_use": true},
+            "messages": [{"role": "user", "content": [{"type": "text", "text": "go", "cache_control": cache}]}],
+            "metadata": {"user_id": "u"},
+        })
+    );
+}
+
+#[test]
+fn a_budget_comes_on_top_and_thinks_between_calls() {
+    let settings = Settings {
+        thinking: Some(Thinking::Budget(4000)),
+        cache: false,
+        ..Settings::default()
+    };
+    let messages = [Message::user("go")];
+    let body = with(&settings, &messages, &[]);
+    assert_eq!(
+        body["thinking"],
+        json!({"type": "enabled", "budget_tokens": 4000})
+    );
+    assert_eq!(body["max_tokens"], 20384);
+    assert_eq!(body["messages"][0]["content"][0].get("cache_control"), None);
+    let check = |tools: &[Tool], expected: Option<&str>| {
+        let conversation = Conversation {
+            settings: &settings,
+            ..conversation(&messages, tools)
+        };
+        assert_eq!(betas(&conversation), expected);
+    };
+    check(&[], None);
+    check(&[tool("f")], Some("interleaved-thinking-2025-05-14"));
+}
+
+#[test]
+fn with_citations_what_was_read_can_be_cited() {
+    let settings = Settings {
+        citations: true,
+        cache: false,
+        ..Settings::default()
+    };
+    let citation = json!({"type": "web_search_result_location", "url": "https://a", "cited_text": "x", "encrypted_index": "e"});
+    let messages = [
+        user(vec![pdf()]),
+        assistant(vec![
+            Block::Text {
+                text: "Halb fert".to_owned(),
+                citations: Vec::new(),
+                opaque: Some(json!({"citations": [citation]})),
+            },
+            // Another provider's.
+            Block::Reasoning {
+                text: "hm".to_owned(),
+                opaque: Some(json!({"type": "reasoning", "id": "rs_1"})),
+            },
+            Block::Opaque {
+                value: json!({"type": "web_search_call", "id": "ws_1"}),
+            },
+            call("a", "f", "{}"),
+        ]),
+        Message::Tools {
+            results: vec![result("a", vec![Content::text("read")])],
+        },
+    ];
+    let body = with(&settings, &messages, &[tool("f")]);
+    let enabled = json!({"enabled": true});
+    assert_eq!(body["messages"][0]["content"][0]["citations"], enabled);
+    assert_eq!(
+        body["messages"][1]["content"],
+        json!([
+            {"type": "text", "text": "Halb fert", "citations": [citation]},
+            {"type": "tool_use", "id": "a", "name": "f", "input": {}},
+        ])
+    );
+    assert_eq!(
+        body["messages"][2]["content"][0]["content"],
+        json!([{
+            "type": "document",
+            "source": {"type": "text", "media_type": "text/plain", "data": "read"},
+            "title": "f",
+            "citations": enabled,
+        }])
     );
 }

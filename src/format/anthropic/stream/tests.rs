@@ -224,3 +224,38 @@ fn a_whole_answer_is_the_same_turn() {
     );
     assert!(turn(&json!({}), names(&[])).is_err());
 }
+
+#[test]
+fn citations_and_the_reason_of_a_refusal_are_kept() {
+    let own = json!({"type": "page_location", "document_index": 1, "document_title": "Report", "cited_text": "so"});
+    let mut events = events(
+        &[(
+            json!({"type": "text", "text": "", "citations": []}),
+            &[
+                json!({"type": "text_delta", "text": "it says"}),
+                json!({"type": "citations_delta", "citation": own}),
+            ],
+        )],
+        "refusal",
+    );
+    let count = events.len();
+    events[count - 2]["delta"]["stop_details"] =
+        json!({"type": "refusal", "category": "cyber", "explanation": "no"});
+    let (turn, _) = assemble(&events).unwrap();
+    assert_eq!(turn.stop, StopReason::Refusal);
+    assert_eq!(turn.stop_detail.as_deref(), Some("cyber: no"));
+    let Block::Text {
+        text,
+        citations,
+        opaque,
+    } = &turn.blocks[0]
+    else {
+        panic!("text");
+    };
+    assert_eq!(text, "it says");
+    assert_eq!(opaque, &Some(json!({"citations": [own]})));
+    assert_eq!(
+        (citations[0].source.as_str(), citations[0].title.as_deref()),
+        ("document 1", Some("Report"))
+    );
+}
