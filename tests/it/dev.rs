@@ -493,6 +493,18 @@ fn a_client_is_told_how_to_connect_and_nothing_else_is_on_stdout() {
     );
 }
 
+#[test]
+fn a_prompt_calls_the_server_itself() {
+    let output = dev(&["--port", "0", "--interactive"])
+        .stdin("tools\ncall greet name=Robin\nreload\nquit\n")
+        .run()
+        .code(0);
+    let lines: Vec<&str> = output.stdout.lines().collect();
+    assert!(lines[0].ends_with("/mcp"), "{}", output.stdout);
+    assert!(lines.contains(&"hello Robin"), "{}", output.stdout);
+    assert!(output.dir().join("shut-down").is_file());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_in_any_language_is_reloaded_behind_the_same_session() {
     let source = include_str!("data/counter_server.py");

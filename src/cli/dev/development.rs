@@ -254,7 +254,7 @@ impl Development<'_> {
         let own = [
             prompt::OwnCommand {
                 name: "reload".to_owned(),
-                does: "start a new version now".to_owned(),
+                does: "Start a new version now".to_owned(),
                 run: Box::new(move || {
                     reloaded.reload(false);
                     "reloading".to_owned()
@@ -262,7 +262,7 @@ impl Development<'_> {
             },
             prompt::OwnCommand {
                 name: "docs".to_owned(),
-                does: "where the page of the tools is".to_owned(),
+                does: "Say where the page of the tools is".to_owned(),
                 run: Box::new(move || docs.clone()),
             },
         ];
