@@ -83,9 +83,8 @@ class Base:
         for fd in (self._wakeup, self._wakeup_write):
             os.set_blocking(fd, False)
 
-    def run(self, keeper: Keeper) -> None:
-        """Work until the control channel ends, then end every process."""
-        self._keeper = keeper
+    def take_signals(self) -> None:
+        """From now on a request to end is obeyed in `run`."""
         # `_isolation` has already decided about the threads that Python 3.12 and later warn of.
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
         signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
@@ -93,6 +92,10 @@ class Base:
         signal.signal(signal.SIGTERM, self._stop)
         # Ctrl-C in a terminal reaches the whole foreground group; what it means is decided in Rust.
         signal.signal(signal.SIGINT, lambda *_: None)
+
+    def run(self, keeper: Keeper) -> None:
+        """Work until the control channel ends, then end every process."""
+        self._keeper = keeper
         self._listener.setblocking(False)
         for fd in (self._listener.fileno(), self._control.read_fd, self._wakeup):
             self.poll.register(fd, select.POLLIN)

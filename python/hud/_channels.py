@@ -50,15 +50,16 @@ class Control:
 
     def __init__(self, read_fd: int, write_fd: int) -> None:
         self.read_fd = read_fd
-        self._write_fd = write_fd
-        self._received = b""
+        self.write_fd = write_fd
+        # The beginning of a line whose end has not arrived.
+        self.unread = b""
 
     def write(self, message: dict[str, Any]) -> None:
         """Write one line; a reader that is gone is noticed when reading."""
         data = memoryview(line(message))
         try:
             while data:
-                data = data[os.write(self._write_fd, data) :]
+                data = data[os.write(self.write_fd, data) :]
         except OSError:
             pass
 
@@ -67,7 +68,7 @@ class Control:
         data = os.read(self.read_fd, 65536)
         if not data:
             return None
-        *lines, self._received = (self._received + data).split(b"\n")
+        *lines, self.unread = (self.unread + data).split(b"\n")
         messages = []
         for text in lines:
             try:
@@ -82,4 +83,4 @@ class Control:
     def close(self) -> None:
         """Let go of the channel, in a child."""
         os.close(self.read_fd)
-        os.close(self._write_fd)
+        os.close(self.write_fd)

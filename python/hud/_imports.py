@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from types import CodeType, FrameType, ModuleType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from hud._frames import is_installed, is_stdlib
 
@@ -86,6 +86,10 @@ class ProjectLoader(importlib.machinery.SourceFileLoader):
         return code
 
 
+class Mismatch(Exception):
+    """A module was loaded beforehand under other circumstances than the project imports it."""
+
+
 class Stash(Protocol):
     """Modules that were loaded beforehand, and that nobody sees until they are imported."""
 
@@ -93,7 +97,7 @@ class Stash(Protocol):
         """The spec of such a module, as it was found."""
 
     def reveal(self, name: str) -> tuple[ModuleType, list[str]]:
-        """Let a module be seen, and with it all that importing it loads: their names."""
+        """Let a module be seen, and with it all that importing it loads: their names. May raise Mismatch."""
 
 
 class Environ(_ENVIRON):  # type: ignore[misc]
@@ -167,9 +171,12 @@ class Segment:
 class Imports:
     """Stands first on `sys.meta_path`."""
 
-    def __init__(self, project: Project, stash: Stash | None = None) -> None:
+    def __init__(
+        self, project: Project, stash: Stash | None = None, start_over: Callable[[Exception], NoReturn] | None = None
+    ) -> None:
         self.project = project
         self._stash = stash
+        self._start_over = start_over
         self._before = set(sys.modules)
         self._variables = Variables()
         self._files: dict[str, None] = {}
@@ -220,7 +227,7 @@ class Imports:
         """Part of the import system."""
         stashed = self._stash.find(name) if self._stash is not None and target is None else None
         if stashed is not None:
-            return _with_loader(stashed, Revealing(self, name, stashed.loader))
+            return with_loader(stashed, Revealing(self.reveal, name, stashed.loader))
         spec = self._find(name, path, target)
         if spec is None:
             return None
@@ -257,7 +264,12 @@ class Imports:
     def reveal(self, name: str) -> ModuleType:
         """A stashed module is being imported."""
         assert self._stash is not None
-        module, names = self._stash.reveal(name)
+        try:
+            module, names = self._stash.reveal(name)
+        except Mismatch as error:
+            if self._start_over is None:
+                raise
+            self._start_over(error)
         self._note_foreign(names)
         return module
 
@@ -304,27 +316,28 @@ def _importer() -> FrameType | None:
 class Revealing(importlib.abc.Loader):
     """Loads a module by letting it be seen."""
 
-    def __init__(self, imports: Imports, name: str, loader: Any) -> None:
-        self._imports = imports
+    def __init__(self, reveal: Callable[[str], ModuleType], name: str, loader: Any) -> None:
+        self._reveal = reveal
         self._name = name
         self._loader = loader
         self._spec: Any = None
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         """The module, complete."""
-        module = self._imports.reveal(self._name)
-        self._spec = module.__dict__.get("__spec__")
+        module = self._reveal(self._name)
+        self._spec = getattr(module, "__spec__", None)
         return module
 
     def exec_module(self, module: ModuleType) -> None:
         """Undo what the import system has written into it."""
-        module.__dict__["__spec__"] = self._spec
+        module.__spec__ = self._spec
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
 
 
-def _with_loader(spec: importlib.machinery.ModuleSpec, loader: Any) -> importlib.machinery.ModuleSpec:
+def with_loader(spec: importlib.machinery.ModuleSpec, loader: Any) -> importlib.machinery.ModuleSpec:
+    """A copy of a spec that loads in another way."""
     twin = importlib.machinery.ModuleSpec(spec.name, loader, origin=spec.origin, loader_state=spec.loader_state)
     twin.submodule_search_locations = spec.submodule_search_locations
     twin.has_location = spec.has_location

@@ -30,30 +30,31 @@ def choose(wanted: str) -> tuple[str, str | None]:
     """The isolation to use (`fork`, `spawn` or `shared`) and why copies, or the shared process, are no forks."""
     if wanted == "spawn":
         return "spawn", "asked for"
-    obstacle = _obstacle()
+    found = obstacle("importing the environment")
     if wanted == "shared":
-        return "shared", obstacle
-    if obstacle is None:
+        return "shared", found
+    if found is None:
         return "fork", None
     if wanted == "fork":
-        raise IsolationError(f"cannot fork: {obstacle}")
-    return "spawn", obstacle
+        raise IsolationError(f"cannot fork: {found}")
+    return "spawn", found
 
 
-def _obstacle() -> str | None:
+def obstacle(what: str) -> str | None:
+    """Why this process cannot be forked; `what` may have caused it."""
     if sys.platform != "linux" and not hasattr(os, "fork"):
         return "this system has no fork"
     others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
     if others:
         names = ", ".join(thread.name for thread in others)
-        return f"importing the environment started a Python thread ({names})"
+        return f"{what} started a Python thread ({names})".lstrip()
     if sys.platform == "darwin":
         # Apple's frameworks start threads behind everyone's back and abort in a forked child.
         return "macOS does not support a fork without exec"
-    return _native_threads()
+    return _native_threads(what)
 
 
-def _native_threads() -> str | None:
+def _native_threads(what: str) -> str | None:
     try:
         threads = os.listdir("/proc/self/task")
         if len(threads) <= 1:
@@ -67,9 +68,9 @@ def _native_threads() -> str | None:
     # name of its own (grpc, tokio, jemalloc) belongs to another library even when a pool is loaded.
     foreign = [name for name in names if name != own_name]
     if foreign:
-        return f"importing the environment started native threads ({', '.join(sorted(set(foreign)))})"
+        return f"{what} started native threads ({', '.join(sorted(set(foreign)))})".lstrip()
     if not pools:
-        return f"importing the environment started {len(names)} native threads of an unknown library"
+        return f"{what} started {len(names)} native threads of an unknown library".lstrip()
     return None
 
 

@@ -7,8 +7,8 @@ finds the same module and not a second copy.
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
+import os
 import re
 import shlex
 import sys
@@ -43,12 +43,17 @@ class Loaded:
 
 def roots(source: str, projects: list[str]) -> list[str]:
     """The folders whose modules are the project's: those named, and those that go on `sys.path` for the source."""
+    return [*projects, *search_folders(source)]
+
+
+def search_folders(source: str) -> list[str]:
+    """The folders that go on `sys.path` for the source, first one first."""
     path = Path(source).resolve()
     if path.name == "__init__.py" and path.is_file():
         path = path.parent
     folders = _folders(path) if path.exists() else []
     root = _project_root(folders[0]) if folders else None
-    return [*projects, *map(str, folders), *([str(root)] if root is not None else [])]
+    return [*map(str, folders), *([str(root)] if root is not None else [])]
 
 
 def _folders(path: Path) -> list[Path]:
@@ -136,12 +141,12 @@ def _search_path(*folders: Path) -> None:
 
 
 def _project_root(folder: Path) -> Path | None:
-    above = (folder, *folder.parents)[:_ROOT_LEVELS]
+    above = [str(level) for level in (folder, *folder.parents)[:_ROOT_LEVELS]]
     # An env.py marks a root too, but the environment's own must not hide the project around it.
     for marks in (_ROOT_MARKS, ("env.py",)):
         for candidate in above:
-            if any((candidate / mark).exists() for mark in marks):
-                return candidate
+            if any(os.path.exists(os.path.join(candidate, mark)) for mark in marks):
+                return Path(candidate)
     return None
 
 
@@ -177,7 +182,7 @@ def _execute(name: str, path: Path, search: list[str] | None, imports: Imports) 
     if spec is None or spec.loader is None:
         raise LoadError(f"{path} cannot be imported")
     imports.note_file(str(path))
-    importlib.invalidate_caches()
+    forget_folders()
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -186,6 +191,18 @@ def _execute(name: str, path: Path, search: list[str] | None, imports: Imports) 
         sys.modules.pop(name, None)
         raise
     return module
+
+
+def forget_folders() -> None:
+    """Have the import system look into its folders again, as `importlib.invalidate_caches` does.
+
+    Without importing `importlib.metadata` for it, which that does since Python 3.12.
+    """
+    for path, finder in list(sys.path_importer_cache.items()):
+        if finder is None:
+            del sys.path_importer_cache[path]
+        elif hasattr(finder, "invalidate_caches"):
+            finder.invalidate_caches()
 
 
 def find_environments(module: ModuleType, attr: str | None, tasks: list[Task], path: Path) -> list[Served]:

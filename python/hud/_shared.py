@@ -33,6 +33,7 @@ from hud.environment import Environment
 _UNREAD = 64 * 1024 * 1024
 # Progress and log messages are news; beyond this much unread nobody misses the newest.
 _UNREAD_NEWS = 4 * 1024 * 1024
+_NEWS = ("notifications/message", "notifications/progress")
 # Answers that are still on their way when a connection is closed from our side.
 _DRAIN_SECONDS = 1.0
 
@@ -71,8 +72,8 @@ class SharedServer(Server):
         await super()._ready()
 
     def notify(self, method: str, params: dict[str, Any]) -> None:
-        """Send a notification, unless the client has stopped to read."""
-        if self._wire is not None and self._wire.waiting > _UNREAD_NEWS:
+        """Send a notification; news only while the client reads them."""
+        if method in _NEWS and self._wire is not None and self._wire.waiting > _UNREAD_NEWS:
             if not self._dropped:
                 self._dropped = True
                 print(f"hud: {self.trace_id} does not read its notifications; some are dropped", file=sys.stderr)

@@ -18,38 +18,85 @@ if __name__ == "__main__" and sys.path and sys.path[0] in ("", os.getcwd()):
 # shadowed this very package. That is for us alone: programs that the environment starts expect the usual.
 if os.environ.pop("HUD_SAFE_PATH", None):
     os.environ.pop("PYTHONSAFEPATH", None)
+# What a nursery has started by itself: its number, and what it remembers of a former life.
+_NURSERY = os.environ.pop("HUD_NURSERY", None)
+_NURSERY_STATE = os.environ.pop("HUD_NURSERY_STATE", None)
 
 import argparse
+import functools
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     import socket
 
     from hud._base import Keeper
+    from hud._channels import Control
     from hud._imports import Imports
+    from hud._nursery import Base as ForkedBase
 
 IMPORT_FAILED = 3
+# The standard library's modules that a nursery and the bases need after the environment has been imported.
+# Each on its own, so that an environment which imports one sees that one.
+_NURSERY_NEEDS = ("atexit", "gc", "mmap", "resource", "subprocess")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the base process, or with --serve-fd a single copy."""
+    """Run the base process, with --serve-fd a single copy, with --nursery an interpreter that starts bases."""
+    options = _parse(arguments)
+    if options.serve_fd is not None:
+        return _one_copy(options)
+    forked = None
+    if options.nursery:
+        # A base that it forks returns here, and goes on as one that was started by itself.
+        forked = _nursery()
+        if forked is None:
+            return 0
+        options = forked.options
+    elif _NURSERY is not None:
+        from hud._process import death_signal
+
+        os.setpgid(0, 0)
+        death_signal()()
+        if os.getppid() != int(_NURSERY):
+            return 1
+    return _base(options, forked)
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m hud.worker", description="Serve copies of a Python environment.")
-    parser.add_argument("--source", required=True, help="a .py file, a package, or a folder")
+    parser.add_argument("--source", help="a .py file, a package, or a folder")
     parser.add_argument("--attr", help="the variable that holds the environment")
     parser.add_argument("--socket", help="the path of the unix socket to listen on")
     parser.add_argument("--isolation", choices=("auto", "fork", "spawn", "shared"), default="auto")
     parser.add_argument("--project", action="append", default=[], help="a folder whose modules are the project's own")
     parser.add_argument("--blocked-after", type=float, default=5.0, help="seconds until a tool counts as blocking")
+    parser.add_argument("--nursery", action="store_true", help="load modules, and start bases that need them")
     parser.add_argument("--serve-fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--pulse-fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--tmpdir", help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if options.serve_fd is not None:
-        return _one_copy(options)
-    if not options.socket:
+    if not options.nursery and not options.source:
+        parser.error("--source is required")
+    if not options.nursery and options.serve_fd is None and not options.socket:
         parser.error("--socket is required")
-    return _base(options)
+    return options
+
+
+def _nursery() -> ForkedBase | None:
+    _import_ours()
+    before = set(sys.modules)
+    from hud._channels import Control
+    from hud._stash import Stash
+
+    control = Control(*_take_stdio())
+    stash = Stash(before)
+    stash.install()
+    for name in (*_NURSERY_NEEDS, "hud._warmup", "hud._nursery"):
+        stash.load(name)
+    nursery: Any = stash.get("hud._nursery")
+    base: ForkedBase | None = nursery.Nursery(control, _parse, stash, _NURSERY_STATE).run()
+    return base
 
 
 def _take_stdio() -> tuple[int, int]:
@@ -62,7 +109,13 @@ def _take_stdio() -> tuple[int, int]:
     return read_fd, write_fd
 
 
-def _base(options: argparse.Namespace) -> int:
+def _import_ours() -> None:
+    """Everything of this package that is loaded before an environment is, however the base was started."""
+    from hud import _base, _channels, _copy, _describe, _imports, _isolation, _loading, _process  # noqa: F401
+
+
+def _base(options: argparse.Namespace, forked: ForkedBase | None) -> int:
+    _import_ours()
     from hud import _channels, _isolation
     from hud._base import Base
     from hud._process import listen
@@ -70,7 +123,7 @@ def _base(options: argparse.Namespace) -> int:
     control = _channels.Control(*_take_stdio())
     # Spawned copies get the environment of the start: importing may change os.environ.
     environ = dict(os.environ)
-    imports = _imports(options)
+    imports = _imports(options, forked, control)
     try:
         loaded, description = _load(options, imports)
         isolation, reason = _isolation.choose(options.isolation)
@@ -98,8 +151,10 @@ def _base(options: argparse.Namespace) -> int:
     if isolation == "fork":
         from hud._warmup import warm_up
 
-        warm_up()
+        if forked is None:  # A nursery has done it for all.
+            warm_up()
     _freeze()
+    base.take_signals()
     control.write(
         {
             "type": "ready",
@@ -166,11 +221,14 @@ def _shared_copy(options: argparse.Namespace, channel: socket.socket) -> NoRetur
     _shared.serve(channel, pulse, loaded.environment, description, options.tmpdir)
 
 
-def _imports(options: argparse.Namespace) -> Imports:
+def _imports(options: argparse.Namespace, forked: ForkedBase | None = None, control: Control | None = None) -> Imports:
     from hud import _loading
     from hud._imports import Imports, Project
 
-    return Imports(Project(_loading.roots(options.source, options.project)))
+    project = Project(_loading.roots(options.source, options.project))
+    if forked is None or control is None:
+        return Imports(project)
+    return Imports(project, forked.stash, functools.partial(forked.start_over, control))
 
 
 def _load(options: argparse.Namespace, imports: Imports) -> tuple[Any, dict[str, Any]]:

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::environment::{Description, EnvironmentError, Environments, SessionOptions};
+use crate::event::Phase;
 use crate::mcp::{ClientEvents, CopySource, Identity, RelayedCopy};
 use crate::task::EnvironmentSpec;
 
@@ -27,6 +28,19 @@ impl Copies {
         env: EnvironmentSpec,
         logs: PathBuf,
     ) -> Result<Arc<Self>, EnvironmentError> {
+        if let EnvironmentSpec::Servers { servers } = &env
+            && servers.len() > 1
+        {
+            let names: Vec<_> = servers.iter().map(|(name, _)| name.as_str()).collect();
+            return Err(EnvironmentError {
+                phase: Phase::Connect,
+                message: format!(
+                    "the environment joins several servers ({}), and only one can be served\nhint: serve each of them by itself",
+                    names.join(", ")
+                ),
+                timed_out: false,
+            });
+        }
         let description = environments.prepare(&env).await?;
         Ok(Arc::new(Self {
             environments,

@@ -1,5 +1,8 @@
 //! An environment that changes while clients use it: versions follow each other, and nobody notices but by the answers.
 
+mod served;
+mod session;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

@@ -71,6 +71,22 @@ fn the_python_sdk_2_in_both_eras() {
 }
 
 #[test]
+fn the_python_sdk_2_over_stdio() {
+    let Some(venv) = support::venv("HUD_TEST_VENV_SDK", "python") else {
+        return;
+    };
+    let mut environment = std::fs::read_to_string(support::conformance("env.py")).unwrap();
+    environment += "\nprint('this is not for the client')\n";
+    works(
+        &client(venv.join("bin/python"))
+            .file("env.py", environment)
+            .args([script("stdio2.py").as_os_str()])
+            .args([env!("CARGO_BIN_EXE_hud"), "env.py"])
+            .run(),
+    );
+}
+
+#[test]
 fn fastmcp_in_both_eras() {
     python("HUD_TEST_VENV_FASTMCP", "fastmcp4.py");
 }

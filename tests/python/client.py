@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 TIMEOUT = 60.0
 PACKAGE = str(Path(__file__).resolve().parents[2] / "python")
@@ -178,8 +178,6 @@ class Worker:
         self.entry = self.folder / (entry if entry is not None else next(iter(files), "env.py"))
         self.socket = str(self.home / "s")
         self.log = self.home / "base.log"
-        self._number = 0
-        self._clients: list[Client] = []
         command = [python, "-u", "-m", "hud.worker", "--source", str(self.entry), "--socket", self.socket, *options]
         inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         with self.log.open("wb") as log:
@@ -191,15 +189,24 @@ class Worker:
                 cwd=self.entry if self.entry.is_dir() else self.entry.parent,
                 env={**inherited, "PYTHONPATH": PACKAGE, "TMPDIR": str(self.temporary), **(environ or {})},
             )
+        assert self.process.stdout is not None
+        self._listen(self.process.stdout)
+
+    def _listen(self, channel: IO[bytes], wait: bool = True) -> None:
+        """Read the control channel from now on; `first` is its first line."""
+        self._number = 0
+        self._clients: list[Client] = []
         self._lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._seen: list[dict[str, Any]] = []
-        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread = threading.Thread(target=self._read, args=(channel,), daemon=True)
         self._thread.start()
-        self.first = self._next_line()
+        self.first: dict[str, Any] = self._first() if wait else {"type": "none"}
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+    def _first(self) -> dict[str, Any]:
+        return self._next_line()
+
+    def _read(self, channel: IO[bytes]) -> None:
+        for line in channel:
             self._lines.put(json.loads(line))
         self._lines.put(None)
 

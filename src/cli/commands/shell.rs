@@ -30,6 +30,7 @@ pub(in crate::cli) fn run(args: &ShellArgs, context: &Context<'_>) -> Result<Exi
     let logs = tempfile::TempDir::with_prefix("hud-logs-")?;
     let mut options = PeersOptions::of_project(context, &variables, &reach, logs.path())?;
     options.on_log = Some(environment::logged(&context.printer));
+    let at_url = options.environment.clone();
     let cancel = CancellationToken::new();
     let conversation = environment::Options {
         printer: &context.printer,
@@ -45,7 +46,7 @@ pub(in crate::cli) fn run(args: &ShellArgs, context: &Context<'_>) -> Result<Exi
             let mut talk = Box::pin(async {
                 match &args.url {
                     Some(url) => {
-                        environment::at_url(url, token.as_deref(), context, conversation).await
+                        environment::at_url(url, token.as_deref(), at_url, conversation).await
                     }
                     None => environment::run(&peers, place, conversation).await,
                 }

@@ -18,7 +18,7 @@ use crate::cli::failure::Failure;
 use crate::cli::reach::{Peers, PeersOptions, Place};
 use crate::cli::scenario_text;
 use crate::cli::schema::Parameter;
-use crate::environment::LogSink;
+use crate::environment::{EnvironmentOptions, LogSink};
 use crate::message::Role;
 use crate::ui::{Printer, Tone};
 use crate::util::{text, time};
@@ -93,25 +93,20 @@ pub(in crate::cli) async fn run(
     outcome
 }
 
-/// As [`run`], at the URL of a server that runs already, such as our own.
+/// As [`run`], at the URL of a server that runs already, such as our own. `environment` is what the caller's environments are started with; here
+/// only its folders are used.
+///
+/// SIGINT is this function's while it runs: it stops a call, and must not end the caller's server.
 pub(in crate::cli) async fn at_url(
     url: &str,
     token: Option<&str>,
-    context: &crate::cli::context::Context<'_>,
+    environment: EnvironmentOptions,
     options: Options<'_>,
 ) -> Result<(), Failure> {
-    let variables = context.variables()?;
-    let logs = tempfile::TempDir::with_prefix("hud-logs-")?;
-    let printer = options.printer.clone();
     let peers = Peers::new(PeersOptions {
-        environment: context.environment_options(
-            &variables,
-            None,
-            logs.path().to_owned(),
-            CONNECT,
-        )?,
+        environment,
         sampler: None,
-        on_log: Some(logged(&printer)),
+        on_log: Some(logged(options.printer)),
         timeout: CONNECT,
     })?;
     let place = Place::at_url(url, token);

@@ -86,12 +86,7 @@ pub(super) fn content(content: &[Content]) -> Vec<String> {
 
 /// The size of what base64 stands for.
 fn size(base64: &str) -> String {
-    let bytes = base64.trim_end_matches('=').len() * 3 / 4;
-    match bytes {
-        0..1024 => format!("{bytes} bytes"),
-        1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
-        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
-    }
+    text::bytes((base64.trim_end_matches('=').len() * 3 / 4) as u64)
 }
 
 /// A grade.
@@ -269,7 +264,7 @@ mod tests {
             data: "A".repeat(4000),
             mime_type: "image/png".to_owned(),
         };
-        check(vec![image], None, false, "[image image/png, 2.9 KiB]");
+        check(vec![image], None, false, "[image image/png, 3.0 KB]");
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use super::attachment::{Attachment, Lease};
 use super::dress::Dress;
@@ -46,6 +47,8 @@ pub(super) enum Ending {
     Answer(Answer),
     /// It could not.
     Failed(RpcError),
+    /// It is gone; why, as far as that is known.
+    Died(String),
     /// The client cancelled it or went away.
     Cancelled,
 }
@@ -456,6 +459,12 @@ impl Call {
             }
             Ending::Answer(Answer::Error(error)) => RpcError::read(&error),
             Ending::Failed(error) => error,
+            Ending::Died(why) => {
+                // What follows the first line comes from its log, which is not every client's business.
+                let first = why.lines().next().unwrap_or_default();
+                let error = RpcError::new(code::INTERNAL_ERROR, first);
+                return (Some(self.failed(id, &error)), CallOutcome::Failed(why));
+            }
         };
         if let Some(nothing) = nothing_offered(&self.method, &error) {
             let result = self.dress.result(&self.method, &nothing, &self.purpose);

@@ -469,10 +469,10 @@ impl Session {
             if let Some(lost) = &mut locked(&session.state).lost
                 && current.is_some()
             {
-                lost.why.clone_from(&why);
+                lost.why = why.lines().next().unwrap_or_default().to_owned();
             }
             for call in calls {
-                call.end(Ending::Failed(RpcError::new(code::INTERNAL_ERROR, &why)));
+                call.end(Ending::Died(why.clone()));
             }
             copy.close().await;
         };

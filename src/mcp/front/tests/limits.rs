@@ -272,7 +272,7 @@ async fn a_tool_that_runs_too_long_is_stopped_and_its_session_goes_on() {
     assert_eq!(
         answer["result"],
         json!({
-            "content": [{"type": "text", "text": "the tool `wait` was stopped: it ran longer than 5s"}],
+            "content": [{"type": "text", "text": "the tool `wait` was stopped: it ran longer than 5.0s"}],
             "isError": true,
         })
     );

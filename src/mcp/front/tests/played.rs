@@ -173,7 +173,10 @@ impl RelayedCopy for Shown {
     }
 
     async fn why_ended(&self) -> Option<String> {
-        Some("the environment's process was ended by SIGSEGV".to_owned())
+        Some(
+            "the environment's process was ended by SIGSEGV\nthe end of its log:\n    secret"
+                .to_owned(),
+        )
     }
 
     async fn close(&self) {

@@ -86,7 +86,7 @@ async fn a_call_that_outlasts_the_drain_is_ended() {
     let answer = waiting.next().await.unwrap();
     assert_eq!(
         message(&answer),
-        "stopped: version 1 was replaced, and this was still running 3s later"
+        "stopped: version 1 was replaced, and this was still running 3.0s later"
     );
     front.source.copy(0).until_closed().await;
 }
