@@ -13,6 +13,7 @@ import os
 import random
 import shutil
 import socket
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -27,9 +28,14 @@ from hud.environment import Environment
 
 _SKIPPED = {".git", ".venv", "__pycache__", ".hud"}
 
+# The process that takes care of what a copy leaves behind.
+_base = 0
+
 
 def prepare(hello: dict[str, Any], folder: str, tmpdir: str) -> None:
-    """Make the process this rollout's own: log, environment variables, temporary folder, working directory, random state."""
+    """Make the process this rollout's own: log, variables, temporary folder, working directory, random state."""
+    global _base
+    _base = os.getppid()
     log = hello.get("log")
     if log:
         fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -188,7 +194,17 @@ def leave(code: int, tmpdir: str) -> NoReturn:
     except (OSError, ValueError):
         pass  # A closed stream must not keep the process here.
     try:
-        # The base removes what is left; doing it here keeps the base free for others meanwhile.
-        remove_folder(tmpdir)
+        # The base removes what is left; doing it here keeps the base free for others meanwhile. What stayed
+        # unused it gives to the next copy, if it lives.
+        if os.getppid() != _base or not is_unused(tmpdir):
+            remove_folder(tmpdir)
     finally:
         os._exit(code)
+
+
+def is_unused(folder: str) -> bool:
+    """True for a temporary folder that is as it was made."""
+    try:
+        return not os.listdir(folder) and stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+    except OSError:
+        return False
