@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::context::Context;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
+use crate::cli::inspector::{self, InspectorOptions};
 use crate::cli::repl::environment as prompt;
 use crate::cli::settings::DevSettings;
 use crate::dev::{DevEnvironment, DevEvent, DevOptions};
@@ -135,10 +136,16 @@ impl Development<'_> {
                 Ok(ExitCode::Ungraded)
             } else {
                 let page = urls.as_ref().map(Urls::docs);
-                let serving = self.until_stop(&server, bound);
+                let serving = async {
+                    let outcome = self.until_stop(&server, bound).await;
+                    // A client that has left, or a socket that failed, ends the others too.
+                    self.stop.cancel();
+                    outcome
+                };
                 let conversing = self.converse(urls.as_ref(), &environment);
+                let inspecting = self.inspect(urls.as_ref());
                 tokio::select! {
-                    (served, conversed) = futures::future::join(serving, conversing) => {
+                    (served, conversed, ()) = async { tokio::join!(serving, conversing, inspecting) } => {
                         served.and(conversed).map(|()| ExitCode::Success)
                     }
                     never = self.press_keys(keys, &environment, page) => match never {},
@@ -277,7 +284,8 @@ impl Development<'_> {
         };
         self.is_conversing.store(true, Ordering::Relaxed);
         let token = self.settings.token.as_deref();
-        let conversed = prompt::at_url(&urls.mcp(), token, self.context, options).await;
+        let environment = self.environments.clone();
+        let conversed = prompt::at_url(&urls.mcp(), token, environment, options).await;
         self.is_conversing.store(false, Ordering::Relaxed);
         let is_asked = self.stop.is_cancelled();
         self.stop.cancel();
@@ -285,6 +293,29 @@ impl Development<'_> {
             // It was our own word that ended it.
             Err(Failure::Interrupted) if is_asked => Ok(()),
             conversed => conversed,
+        }
+    }
+
+    /// The MCP Inspector of `--inspector`, until `stop`.
+    async fn inspect(&self, urls: Option<&Urls>) {
+        let Some(urls) = urls.filter(|_| self.settings.inspector) else {
+            return;
+        };
+        let url = urls.mcp();
+        let inspector = inspector::start(InspectorOptions {
+            url: &url,
+            token: self.settings.token.as_deref(),
+            variables: self.environments.variables.clone(),
+            wrapper: self.context.program.clone(),
+            printer: &self.context.printer,
+        });
+        let started = tokio::select! {
+            started = inspector => started,
+            () = self.stop.cancelled() => None,
+        };
+        if let Some(inspector) = started {
+            self.stop.cancelled().await;
+            inspector.close().await;
         }
     }
 
