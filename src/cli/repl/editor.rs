@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
 
 use reedline::{
     ColumnarMenu, Completer, CompletionResult, Emacs, ExternalPrinter, FileBackedHistory, KeyCode,
@@ -23,6 +24,10 @@ const HISTORY: usize = 1000;
 
 /// How much that others print can wait for the editor to show it; it looks ten times a second.
 const PRINTED: usize = 10_000;
+
+/// How long the thread may take to restore the terminal and write the history, and how often that is looked at.
+const CLOSE: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(10);
 
 const MENU: &str = "completions";
 
@@ -111,8 +116,11 @@ impl Editor {
         } = self;
         stop.store(true, Ordering::Relaxed);
         drop((requests, answers));
-        // A panic of the editor has been printed by then; there is nothing to add.
-        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        // It looks at `stop` ten times a second. On a terminal that was closed it never comes to that, and ends with the process.
+        let begun = Instant::now();
+        while !thread.is_finished() && begun.elapsed() < CLOSE {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 }
 
