@@ -77,6 +77,15 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// `no tools`, `1 tool`, `3 tools`.
+pub fn counted(count: usize, what: &str) -> String {
+    match count {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
