@@ -15,6 +15,8 @@ mod conformance;
 mod debug;
 mod dev_reload;
 mod docker;
+mod docker_build;
+mod docker_fake;
 mod docker_ignore;
 mod engine;
 mod eval;
