@@ -167,8 +167,8 @@ mod tests {
         check(
             Some(&fresh),
             None,
-            Some("Me/e"),
-            Err("--tag: `Me/e` is no name"),
+            Some("me/E"),
+            Err("--tag: `me/E` is no name"),
         );
         check(
             Some(&lock(Some("reg.io/e:0.1.0"))),

@@ -125,7 +125,7 @@ mod tests {
         match (found, expected) {
             (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
             (found, expected) => {
-                assert_eq!(found.as_ref().ok(), expected.as_ref().ok(), "{command:?}")
+                assert_eq!(found.as_ref().ok(), expected.as_ref().ok(), "{command:?}");
             }
         }
     }

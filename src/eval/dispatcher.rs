@@ -51,7 +51,7 @@ pub async fn run(
                     events: events.clone(),
                     cancel: cancel.clone(),
                 };
-                running.spawn(async move { (reference, rollout.run().await) });
+                running.spawn(async move { (reference, Box::pin(rollout.run()).await) });
             }
             tokio::select! {
                 biased;

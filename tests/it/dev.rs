@@ -325,7 +325,7 @@ async fn json_lines_tell_what_happens() {
         .filter(|line| line["event"] != "output" && line["event"] != "note")
         .map(|line| {
             let fields = line.as_object().unwrap();
-            let shown = |name: &str| match (name, &fields[name]) {
+            let redacted = |name: &str| match (name, &fields[name]) {
                 ("duration_ms" | "session" | "message" | "summary" | "files", _) => {
                     format!("{name}=…")
                 }
@@ -334,7 +334,7 @@ async fn json_lines_tell_what_happens() {
             };
             fields
                 .keys()
-                .map(|name| shown(name))
+                .map(|name| redacted(name))
                 .collect::<Vec<_>>()
                 .join(" ")
         })

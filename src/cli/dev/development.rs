@@ -57,7 +57,7 @@ impl Development<'_> {
         };
         let environments = Arc::new(Environments::new(self.environments.clone())?);
         let outcome = match self.start(&environments).await {
-            Some((environment, events)) => self.serve(environment, events, bound).await,
+            Some((environment, events)) => Box::pin(self.serve(environment, events, bound)).await,
             None => Ok(ExitCode::Success),
         };
         environments.close().await;
@@ -142,11 +142,11 @@ impl Development<'_> {
                     self.stop.cancel();
                     outcome
                 };
-                let conversing = self.converse(urls.as_ref(), &environment);
+                let talking = self.converse(urls.as_ref(), &environment);
                 let inspecting = self.inspect(urls.as_ref());
                 tokio::select! {
-                    (served, conversed, ()) = async { tokio::join!(serving, conversing, inspecting) } => {
-                        served.and(conversed).map(|()| ExitCode::Success)
+                    (outcome, talked, ()) = async { tokio::join!(serving, talking, inspecting) } => {
+                        outcome.and(talked).map(|()| ExitCode::Success)
                     }
                     never = self.press_keys(keys, &environment, page) => match never {},
                 }

@@ -45,12 +45,6 @@ impl Keys {
         }
     }
 
-    /// With what the user's own files say of models.
-    #[must_use]
-    pub(in crate::cli) fn with_models(self, models: Arc<ModelTable>) -> Self {
-        Self { models, ..self }
-    }
-
     fn get(&self, name: &str) -> Option<String> {
         self.variables
             .setting(name)

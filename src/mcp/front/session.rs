@@ -469,7 +469,7 @@ impl Session {
             if let Some(lost) = &mut locked(&session.state).lost
                 && current.is_some()
             {
-                lost.why = why.lines().next().unwrap_or_default().to_owned();
+                why.lines().next().unwrap_or_default().clone_into(&mut lost.why);
             }
             for call in calls {
                 call.end(Ending::Died(why.clone()));

@@ -3,7 +3,6 @@
 //! test needs is not there ([`require`]).
 
 mod command;
-pub mod docker;
 pub mod provider;
 mod redact;
 mod require;

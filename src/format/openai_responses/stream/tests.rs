@@ -162,7 +162,7 @@ fn ways_to_stop() {
     );
     check(
         &|response| {
-            response["output"][0]["content"][0] = json!({"type": "refusal", "refusal": "No."})
+            response["output"][0]["content"][0] = json!({"type": "refusal", "refusal": "No."});
         },
         StopReason::Refusal,
         None,

@@ -23,13 +23,13 @@ impl Stream {
         let (ours, theirs) = tokio::io::duplex(1024 * 1024);
         let (read, write) = tokio::io::split(theirs);
         let server = Arc::clone(&front.server);
-        let mut served = JoinSet::new();
-        served.spawn(server.serve_stream(read, write, CancellationToken::new()));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(server.serve_stream(read, write, CancellationToken::new()));
         let (read, write) = tokio::io::split(ours);
         Self {
             lines: BufReader::new(read).lines(),
             write,
-            served,
+            served: tasks,
         }
     }
 

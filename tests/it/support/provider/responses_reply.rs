@@ -125,7 +125,7 @@ impl Answer {
             json!({"type": "response.in_progress", "response": begun}),
         ];
         for (index, item) in self.items.iter().enumerate() {
-            self.item_events(index, item, &mut events);
+            Self::item_events(index, item, &mut events);
         }
         let last = if self.status == "completed" {
             "response.completed"
@@ -146,7 +146,7 @@ impl Answer {
             .collect()
     }
 
-    fn item_events(&self, index: usize, item: &Value, events: &mut Vec<Value>) {
+    fn item_events(index: usize, item: &Value, events: &mut Vec<Value>) {
         let item_id = &item["id"];
         let mut added = item.clone();
         let kind = item["type"].as_str().unwrap_or_default();
@@ -302,6 +302,7 @@ fn has_call_id(kind: &str) -> bool {
     matches!(kind, "computer_call" | "shell_call" | "apply_patch_call")
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "literals read better at the call")]
 fn message(ids: &Ids, status: &str, part: Value) -> Value {
     json!({
         "id": ids.next("msg"),

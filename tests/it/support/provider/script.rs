@@ -136,6 +136,7 @@ impl Script {
 
     /// Answers 429 to what comes while this many requests are being answered.
     #[must_use]
+    #[expect(dead_code, reason = "the limit of requests for each provider is tested with it")]
     pub fn at_once(mut self, most: usize) -> Self {
         self.at_once = Some(most);
         self
@@ -293,6 +294,7 @@ impl Turn {
 
     /// Says something in the API's own JSON: an item of Responses, a part of Gemini.
     #[must_use]
+    #[expect(dead_code, reason = "for what an API says that no other part has")]
     pub fn item(mut self, item: Value) -> Self {
         self.parts.push(Part::Item(item));
         self

@@ -165,6 +165,7 @@ impl Provider {
     }
 
     /// How many requests were answered 429 because of [`Script::at_once`].
+    #[expect(dead_code, reason = "the limit of requests for each provider is tested with it")]
     pub fn refused_busy(&self) -> usize {
         self.state.refused_busy.load(Ordering::SeqCst)
     }
@@ -387,7 +388,7 @@ fn check(
             messages_check::check_body(body, version, &state.signed.lock().unwrap())?;
         }
         (Api::Messages | Api::Chat, None) => {
-            chat_check::check_body(body, state.reasons.load(Ordering::SeqCst))?
+            chat_check::check_body(body, state.reasons.load(Ordering::SeqCst))?;
         }
         (Api::Responses, None) => {
             return responses_check::check_body(body, &state.kept.lock().unwrap());
