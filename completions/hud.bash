@@ -19,6 +19,9 @@ _hud() {
             hud,analyze)
                 cmd="hud__subcmd__analyze"
                 ;;
+            hud,build)
+                cmd="hud__subcmd__build"
+                ;;
             hud,completions)
                 cmd="hud__subcmd__completions"
                 ;;
@@ -36,6 +39,9 @@ _hud() {
                 ;;
             hud,man)
                 cmd="hud__subcmd__man"
+                ;;
+            hud,push)
+                cmd="hud__subcmd__push"
                 ;;
             hud,scenario)
                 cmd="hud__subcmd__scenario"
@@ -77,7 +83,7 @@ _hud() {
 
     case "${cmd}" in
         hud)
-            opts="-v -q -h -V --verbose --very-verbose --quiet --help --version eval init analyze dev debug scenario task serve set completions man"
+            opts="-v -q -h -V --verbose --very-verbose --quiet --help --version eval init analyze dev debug scenario task build push serve set completions man"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -123,6 +129,56 @@ _hud() {
                     ;;
                 -f)
                     COMPREPLY=($(compgen -W "table json markdown" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hud__subcmd__build)
+            opts="-t -e -v -q -h --tag --no-cache --pull --platform --build-arg --secret --env --push --no-analyze --check --dry-run --hud-binary --timeout --json --verbose --very-verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --build-arg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -e)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hud-binary)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -466,6 +522,32 @@ _hud() {
             fi
             case "${prev}" in
                 --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hud__subcmd__push)
+            opts="-t -v -q -h --tag --image --json --verbose --very-verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

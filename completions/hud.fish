@@ -36,6 +36,8 @@ complete -c hud -n "__fish_hud_needs_command" -f -a "dev" -d 'Serve an environme
 complete -c hud -n "__fish_hud_needs_command" -f -a "debug" -d 'Check that an environment works, stage by stage'
 complete -c hud -n "__fish_hud_needs_command" -f -a "scenario" -d 'Drive the scenarios of an environment by hand'
 complete -c hud -n "__fish_hud_needs_command" -f -a "task" -d 'Drive the scenarios of an environment by hand'
+complete -c hud -n "__fish_hud_needs_command" -f -a "build" -d 'Build an environment\'s Docker image and its lock file'
+complete -c hud -n "__fish_hud_needs_command" -f -a "push" -d 'Push the image of an environment to a registry'
 complete -c hud -n "__fish_hud_needs_command" -f -a "serve" -d 'Serve an environment to others'
 complete -c hud -n "__fish_hud_needs_command" -f -a "set" -d 'Save keys and settings in ~/.hud/.env'
 complete -c hud -n "__fish_hud_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
@@ -316,6 +318,31 @@ complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -s q -l quiet -d 'Only errors and results'
 complete -c hud -n "__fish_hud_using_subcommand task; and __fish_seen_subcommand_from shell" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand build" -s t -l tag -d 'A name for the image [default: that of the lock file, else of the folder]' -r
+complete -c hud -n "__fish_hud_using_subcommand build" -l platform -d 'Build for this platform, such as linux/arm64 [default: the engine\'s own]' -r
+complete -c hud -n "__fish_hud_using_subcommand build" -l build-arg -d 'A value for an ARG of the Dockerfile; NAME alone takes it from the environment (repeatable)' -r
+complete -c hud -n "__fish_hud_using_subcommand build" -l secret -d 'A value for RUN --mount=type=secret, from a variable or a file; it stays out of the image (repeatable)' -r
+complete -c hud -n "__fish_hud_using_subcommand build" -s e -l env -d 'A variable for starting the image; NAME alone takes it from the environment (repeatable)' -r
+complete -c hud -n "__fish_hud_using_subcommand build" -l hud-binary -d 'The hud program for the image [default: this one]' -r -F
+complete -c hud -n "__fish_hud_using_subcommand build" -l timeout -d 'How long the image may take to answer, such as 30, 30s or 2m' -r
+complete -c hud -n "__fish_hud_using_subcommand build" -l no-cache -d 'Run every step, also those that are in the builder\'s cache'
+complete -c hud -n "__fish_hud_using_subcommand build" -l pull -d 'Fetch base images also when the engine has them'
+complete -c hud -n "__fish_hud_using_subcommand build" -l push -d 'Push the image to the registry in --tag'
+complete -c hud -n "__fish_hud_using_subcommand build" -l no-analyze -d 'Do not start the image: the lock file then holds nothing of what it offers'
+complete -c hud -n "__fish_hud_using_subcommand build" -l check -d 'Only check whether hud.lock.yaml is that of these files'
+complete -c hud -n "__fish_hud_using_subcommand build" -l dry-run -d 'Only say what would be built'
+complete -c hud -n "__fish_hud_using_subcommand build" -l json -d 'Print JSON Lines on stdout'
+complete -c hud -n "__fish_hud_using_subcommand build" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand build" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand build" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand build" -s h -l help -d 'Print help'
+complete -c hud -n "__fish_hud_using_subcommand push" -s t -l tag -d 'The name in the registry [default: where it was pushed before, else the image\'s own name]' -r
+complete -c hud -n "__fish_hud_using_subcommand push" -l image -d 'Push this image of the engine instead of the lock\'s' -r
+complete -c hud -n "__fish_hud_using_subcommand push" -l json -d 'Print JSON Lines on stdout'
+complete -c hud -n "__fish_hud_using_subcommand push" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
+complete -c hud -n "__fish_hud_using_subcommand push" -l very-verbose -d 'The same as -vv'
+complete -c hud -n "__fish_hud_using_subcommand push" -s q -l quiet -d 'Only errors and results'
+complete -c hud -n "__fish_hud_using_subcommand push" -s h -l help -d 'Print help'
 complete -c hud -n "__fish_hud_using_subcommand serve; and not __fish_seen_subcommand_from mcp" -s v -l verbose -d 'Say more on stderr; twice (-vv) for debug logs'
 complete -c hud -n "__fish_hud_using_subcommand serve; and not __fish_seen_subcommand_from mcp" -l very-verbose -d 'The same as -vv'
 complete -c hud -n "__fish_hud_using_subcommand serve; and not __fish_seen_subcommand_from mcp" -s q -l quiet -d 'Only errors and results'
