@@ -66,17 +66,19 @@ pub struct Callers(Arc<Known>);
 #[derive(Debug)]
 struct Known {
     hosts: Vec<String>,
-    origins: Vec<String>,
+    origins: Vec<Page>,
 }
 
 impl Callers {
-    /// `hosts` are names (`host` or `host:port`) that `Host` may carry, `origins` pages (`https://app.example.com`, a port of `*` is any) that
-    /// `Origin` may. A page of the server itself is always among them.
+    /// `hosts` are names (`host` for any port, or `host:port`) that `Host` may carry, `origins` pages (`https://app.example.com`, a port of `*` is
+    /// any) that `Origin` may. A page of the server itself is always among them.
     pub fn new(hosts: &[String], origins: &[String]) -> Self {
-        let lower = |names: &[String]| names.iter().map(|name| name.to_ascii_lowercase()).collect();
         Self(Arc::new(Known {
-            hosts: lower(hosts),
-            origins: lower(origins),
+            hosts: hosts.iter().map(|name| name.to_ascii_lowercase()).collect(),
+            origins: origins
+                .iter()
+                .filter_map(|origin| Page::read(origin))
+                .collect(),
         }))
     }
 
@@ -90,31 +92,46 @@ impl Callers {
     }
 
     fn knows_origin(&self, origin: &str, host: &str) -> bool {
-        let origin = origin.to_ascii_lowercase();
-        // Behind a proxy with TLS the page's scheme is not the server's.
-        let own = origin.split_once("://").is_some_and(|(scheme, authority)| {
-            matches!(scheme, "http" | "https") && authority == host.to_ascii_lowercase()
-        });
-        own || self.0.origins.iter().any(|known| covers(known, &origin))
+        let Some(page) = Page::read(origin) else {
+            return false;
+        };
+        // Behind a proxy with TLS the scheme of the server's own pages is `https`.
+        let own = Page::read(&format!("{}://{host}", page.scheme));
+        own.as_ref() == Some(&page) || self.0.origins.iter().any(|known| known.covers(&page))
     }
 }
 
-/// Whether `known` (scheme, name, port or `*`) covers `origin`; both lower-case.
-fn covers(known: &str, origin: &str) -> bool {
-    match (origin_parts(known), origin_parts(origin)) {
-        (Some((scheme, name, port)), Some((its_scheme, its_name, its_port))) => {
-            scheme == its_scheme && name == its_name && (port == "*" || port == its_port)
-        }
-        _ => false,
-    }
+/// Where a page comes from.
+#[derive(Debug, PartialEq)]
+struct Page {
+    scheme: String,
+    name: String,
+    port: String,
 }
 
-/// Scheme, name and port of a page; browsers leave the usual port out.
-fn origin_parts(origin: &str) -> Option<(&str, &str, &str)> {
-    let (scheme, authority) = origin.trim_end_matches('/').split_once("://")?;
-    let (name, port) = split_port(authority);
-    let usual = if scheme == "https" { "443" } else { "80" };
-    Some((scheme, name, port.unwrap_or(usual)))
+impl Page {
+    /// `None` for what is not `http://…` or `https://…`, such as `null`.
+    fn read(origin: &str) -> Option<Self> {
+        let origin = origin.trim_end_matches('/').to_ascii_lowercase();
+        let (scheme, authority) = origin.split_once("://")?;
+        let default = match scheme {
+            "http" => "80",
+            "https" => "443",
+            _ => return None,
+        };
+        let (name, port) = split_port(authority);
+        Some(Self {
+            scheme: scheme.to_owned(),
+            name: name.to_owned(),
+            port: port.unwrap_or(default).to_owned(),
+        })
+    }
+
+    fn covers(&self, page: &Self) -> bool {
+        self.scheme == page.scheme
+            && self.name == page.name
+            && (self.port == "*" || self.port == page.port)
+    }
 }
 
 /// A name without the brackets of an IPv6 address, and the port.
@@ -187,7 +204,11 @@ pub async fn check_caller(
 
 /// The name under which the server was reached.
 fn host_of(request: &Request) -> Option<String> {
-    let header = request.headers().get(header::HOST);
+    let mut headers = request.headers().get_all(header::HOST).iter();
+    let header = headers.next();
+    if headers.next().is_some() {
+        return None;
+    }
     header
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned)

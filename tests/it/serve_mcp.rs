@@ -9,14 +9,20 @@ use hud::serve::access::Token;
 use hud::serve::copies::Copies;
 use hud::serve::mcp::{McpServer, ServeOptions};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_util::sync::CancellationToken;
 
 use crate::engine::Bench;
-use crate::support;
+use crate::support::{self, Test};
 
 const ENVIRONMENT: &str = r#"
+import os
+import signal
+from dataclasses import dataclass
 from pathlib import Path
+import hud
 from hud import Environment
-env = Environment("served")
+env = Environment("served", instructions="Count with bump.")
 state = {"n": 0}
 
 @env.tool
@@ -29,6 +35,32 @@ def bump(by: int = 1) -> int:
 def secret() -> str:
     return "hidden while counting"
 
+@env.tool
+async def report(ctx: hud.Context) -> str:
+    print("this is on nobody's protocol")
+    await ctx.report_progress(1, 2)
+    ctx.warning("half way")
+    return "reported"
+
+@env.tool
+async def flood(ctx: hud.Context) -> str:
+    for _ in range(2000):
+        ctx.warning("x" * 10_000)
+    return "flooded"
+
+@dataclass
+class Person:
+    name: str
+
+@env.tool
+async def greet(ctx: hud.Context) -> str:
+    who = await ctx.elicit("Who is there?", Person, key="who")
+    return f"Hello, {who.data.name}!"
+
+@env.tool
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
 @env.scenario("count", exclude_tools=["secret"])
 async def count(target: int):
     try:
@@ -40,13 +72,22 @@ async def count(target: int):
 
 struct Running {
     url: String,
-    server: McpServer,
+    server: Arc<McpServer>,
+    stop: CancellationToken,
     listening: tokio::task::JoinSet<()>,
     environments: Arc<Environments>,
-    _bench: Bench,
+    bench: Bench,
 }
 
 async fn serve(token: Option<&str>) -> Running {
+    serve_with(ServeOptions {
+        token: token.map(Token::new),
+        ..ServeOptions::default()
+    })
+    .await
+}
+
+async fn serve_with(options: ServeOptions) -> Running {
     let bench = Bench::new(ENVIRONMENT);
     let env = bench.task("count", json!({}), &[], "").env;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -56,30 +97,31 @@ async fn serve(token: Option<&str>) -> Running {
     let copies = Copies::start(Arc::clone(&environments), env, logs)
         .await
         .unwrap();
-    let options = ServeOptions {
-        token: token.map(Token::new),
-        ..ServeOptions::default()
-    };
-    let server = McpServer::new(copies, options);
-    let app = server.app();
+    let server = Arc::new(McpServer::new(copies, options));
+    let stop = CancellationToken::new();
     let mut listening = tokio::task::JoinSet::new();
+    let (serving, stopped) = (Arc::clone(&server), stop.clone());
     listening.spawn(async move {
-        axum::serve(listener, app).await.unwrap();
+        serving.serve_http(listener, stopped).await.unwrap();
     });
     Running {
         url: format!("http://127.0.0.1:{port}/mcp"),
         server,
+        stop,
         listening,
         environments,
-        _bench: bench,
+        bench,
     }
 }
 
 impl Running {
-    async fn close(mut self) {
-        self.listening.shutdown().await;
-        self.server.close().await;
+    async fn close(mut self) -> Bench {
+        self.stop.cancel();
+        while self.listening.join_next().await.is_some() {}
+        let server = Arc::into_inner(self.server).expect("nobody else has it");
+        server.close().await;
         self.environments.close().await;
+        self.bench
     }
 }
 
@@ -211,12 +253,23 @@ asyncio.run(main())
 }
 
 /// A request of the stateless era, as MCP 2026-07-28 puts it on the wire.
-async fn stateless(url: &str, method: &str, mut params: Value, session: Option<&str>) -> Value {
+async fn stateless(url: &str, method: &str, params: Value, session: Option<&str>) -> Value {
+    stateless_as(url, method, params, session, json!({})).await
+}
+
+/// The same, of a client that can do more.
+async fn stateless_as(
+    url: &str,
+    method: &str,
+    mut params: Value,
+    session: Option<&str>,
+    capabilities: Value,
+) -> Value {
     let name = params.get("name").or_else(|| params.get("uri")).cloned();
     let mut meta = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "0"},
-        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientCapabilities": capabilities,
     });
     if let Some(session) = session {
         meta["hud/session"] = json!(session);
@@ -344,4 +397,342 @@ async fn our_client_speaks_to_our_server_and_strangers_are_refused() {
         assert_eq!(result.outcome.reward(), Some(1.0), "{:?}", result.outcome);
     }
     running.close().await;
+}
+
+/// A client of the older era, through real HTTP.
+struct Session {
+    url: String,
+    id: String,
+}
+
+impl Session {
+    async fn open(url: &str, capabilities: Value) -> Self {
+        let params = json!({
+            "protocolVersion": "2025-11-25",
+            "capabilities": capabilities,
+            "clientInfo": {"name": "test", "version": "0"},
+        });
+        let answer = post(url, &[], &request(0, "initialize", params)).await;
+        assert_eq!(answer.status().as_u16(), 200);
+        let id = answer.headers()["mcp-session-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let result: Value = answer.json().await.unwrap();
+        assert_eq!(result["result"]["instructions"], "Count with bump.");
+        Self {
+            url: url.to_owned(),
+            id,
+        }
+    }
+
+    async fn send(&self, message: &Value) -> reqwest::Response {
+        let headers = [
+            ("mcp-session-id", self.id.as_str()),
+            ("mcp-protocol-version", "2025-11-25"),
+        ];
+        post(&self.url, &headers, message).await
+    }
+
+    /// Everything that a call of `tool` brought.
+    async fn call(&self, tool: &str, more: Value) -> Vec<Value> {
+        let mut params = json!({"name": tool, "arguments": {}});
+        for (name, value) in more.as_object().unwrap() {
+            params[name] = value.clone();
+        }
+        let answer = self.send(&request(1, "tools/call", params)).await;
+        messages(&answer.text().await.unwrap())
+    }
+}
+
+fn request(id: i64, method: &str, params: impl Into<Value>) -> Value {
+    let params: Value = params.into();
+    json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+}
+
+async fn post(url: &str, headers: &[(&str, &str)], message: &Value) -> reqwest::Response {
+    let mut request = hud::http::client_for(url)
+        .post(url)
+        .header("accept", "application/json, text/event-stream")
+        .json(message);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.send().await.unwrap()
+}
+
+/// The messages of a body, be it JSON or events.
+fn messages(body: &str) -> Vec<Value> {
+    if body.starts_with('{') {
+        return vec![serde_json::from_str(body).unwrap()];
+    }
+    body.lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        // The first event only has an id.
+        .filter(|data| !data.is_empty())
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_tool_says_travels_with_its_call() {
+    let running = serve(None).await;
+    let session = Session::open(&running.url, json!({})).await;
+    let all = session
+        .call("report", json!({"_meta": {"progressToken": "p"}}))
+        .await;
+    let seen: Vec<&str> = all
+        .iter()
+        .map(|message| message["method"].as_str().unwrap_or("result"))
+        .collect();
+    assert_eq!(
+        seen,
+        ["notifications/progress", "notifications/message", "result"]
+    );
+    assert_eq!(all[0]["params"]["progressToken"], "p");
+    assert_eq!(
+        all[1]["params"],
+        json!({"level": "warning", "data": "half way"})
+    );
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_asks_a_person_in_both_eras() {
+    let running = serve(None).await;
+    let session = Session::open(&running.url, json!({"elicitation": {}})).await;
+    let params = json!({"name": "greet", "arguments": {}});
+    let mut answer = session.send(&request(1, "tools/call", params)).await;
+    let mut text = String::new();
+    let asked = loop {
+        let chunk = answer.chunk().await.unwrap().unwrap();
+        text.push_str(std::str::from_utf8(&chunk).unwrap());
+        if let Some(asked) = messages(&text).pop() {
+            break asked;
+        }
+    };
+    assert_eq!(asked["params"]["message"], "Who is there?");
+    let reply = json!({
+        "jsonrpc": "2.0",
+        "id": asked["id"],
+        "result": {"action": "accept", "content": {"name": "Ada"}},
+    });
+    assert_eq!(session.send(&reply).await.status().as_u16(), 202);
+    let rest = answer.text().await.unwrap();
+    assert_eq!(
+        messages(&rest)[0]["result"]["content"][0]["text"],
+        "Hello, Ada!"
+    );
+
+    let url = &running.url;
+    let capabilities = json!({"elicitation": {}});
+    let params = json!({"name": "greet", "arguments": {}});
+    let asked = stateless_as(
+        url,
+        "tools/call",
+        params.clone(),
+        None,
+        capabilities.clone(),
+    )
+    .await;
+    let state = &asked["result"]["requestState"];
+    let question = &asked["result"]["inputRequests"]["who"];
+    assert_eq!(question["params"]["message"], "Who is there?", "{asked}");
+    let mut retry = params.clone();
+    retry["requestState"] = state.clone();
+    retry["inputResponses"] = json!({"who": {"action": "accept", "content": {"name": "Bea"}}});
+    let done = stateless_as(url, "tools/call", retry, None, capabilities).await;
+    assert_eq!(
+        done["result"]["content"][0]["text"], "Hello, Bea!",
+        "{done}"
+    );
+    // Whom nobody can ask is told what is missing.
+    let refused = stateless(url, "tools/call", params, None).await;
+    assert_eq!(
+        refused["error"]["data"],
+        json!({"requiredCapabilities": {"elicitation": {}}}),
+        "{refused}"
+    );
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_is_killed_takes_its_scenario_with_it_and_nothing_else() {
+    let running = serve(None).await;
+    let session = Session::open(&running.url, json!({})).await;
+    let other = Session::open(&running.url, json!({})).await;
+    other.call("bump", json!({"arguments": {"by": 5}})).await;
+    let prompt = json!({"name": "served:count", "arguments": {"target": "1"}});
+    session.send(&request(1, "prompts/get", prompt)).await;
+    let died = "the environment's process was ended by SIGKILL";
+    let answer = session.call("die", json!({})).await;
+    assert_eq!(answer[0]["error"]["message"], died);
+    let read = request(2, "resources/read", json!({"uri": "served:count"}));
+    let answer: Value = session.send(&read).await.json().await.unwrap();
+    assert_eq!(
+        answer["error"]["message"],
+        format!("the scenario `served:count` is lost: {died}\nhint: set it up again")
+    );
+    // A fresh copy serves the session, and the other one keeps its own.
+    for (session, expected) in [(&session, 1), (&other, 6)] {
+        let answer = session.call("bump", json!({})).await;
+        let result = &answer[0]["result"]["structuredContent"]["result"];
+        assert_eq!(*result, json!(expected));
+    }
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_a_session_closes_its_scenario() {
+    let running = serve(None).await;
+    let session = Session::open(&running.url, json!({})).await;
+    let prompt = json!({"name": "served:count", "arguments": {"target": "1"}});
+    session.send(&request(1, "prompts/get", prompt)).await;
+    assert_eq!(running.server.relays().sessions(), 1);
+    let deleted = hud::http::client_for(&running.url)
+        .delete(&running.url)
+        .header("mcp-session-id", &session.id)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(deleted.status().as_u16(), 200);
+    assert_eq!(running.server.relays().sessions(), 0);
+    let gone = session.send(&request(2, "tools/list", json!({}))).await;
+    assert_eq!(gone.status().as_u16(), 404);
+    let bench = running.close().await;
+    let closed = bench.path().join("closed");
+    assert!(closed.is_file(), "the scenario's `finally` did not run");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_hosts_and_origins_are_refused_everywhere_and_allowed_pages_are_not() {
+    let page = "http://localhost:6274";
+    let running = serve_with(ServeOptions {
+        origins: vec![page.to_owned()],
+        ..ServeOptions::default()
+    })
+    .await;
+    let client = hud::http::client_for(&running.url);
+    let own = running.url.trim_end_matches("/mcp");
+    for path in ["/mcp", "/health"] {
+        let url = format!("{own}{path}");
+        for (name, value, status) in [
+            ("host", "evil.example", 403),
+            ("host", "localhost.evil.example", 403),
+            ("origin", "http://evil.example", 403),
+            ("origin", "null", 403),
+            ("origin", own, 200),
+            ("origin", page, 200),
+        ] {
+            let expected = match (path, status) {
+                // A stream without a session.
+                ("/mcp", 200) => 400,
+                (_, status) => status,
+            };
+            let answer = client.get(&url).header(name, value).send().await.unwrap();
+            assert_eq!(answer.status().as_u16(), expected, "{path} {name}: {value}");
+        }
+    }
+    let preflight = client
+        .request("OPTIONS".parse().unwrap(), &running.url)
+        .header("origin", page)
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "mcp-session-id")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(preflight.status().as_u16(), 204);
+    assert_eq!(preflight.headers()["access-control-allow-origin"], page);
+    assert_eq!(
+        preflight.headers()["access-control-allow-headers"],
+        "mcp-session-id"
+    );
+    running.close().await;
+}
+
+/// Sends `head`, and reads until `wanted` has come.
+async fn raw(url: &str, head: &str, wanted: &str) -> (tokio::net::TcpStream, String) {
+    let address = url.trim_start_matches("http://").trim_end_matches("/mcp");
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n{head}"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    let mut buffer = [0; 4096];
+    while !text.contains(wanted) {
+        let read = stream.read(&mut buffer).await.unwrap();
+        assert_ne!(read, 0, "{text}");
+        text.push_str(&String::from_utf8_lossy(&buffer[..read]));
+    }
+    (stream, text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_megabytes_are_refused_before_they_are_sent() {
+    let running = serve(None).await;
+    let head = "content-length: 104857600\r\n\r\n";
+    let (_stream, text) = raw(&running.url, head, "\r\n\r\n").await;
+    assert!(text.starts_with("HTTP/1.1 413"), "{text}");
+    running.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_reads_holds_up_nobody() {
+    let running = serve(None).await;
+    let body = request(
+        1,
+        "tools/call",
+        json!({"name": "flood", "arguments": {}, "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/logLevel": "info",
+        }}),
+    )
+    .to_string();
+    let head = format!(
+        "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: flood\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    // It reads the head, and nothing after it.
+    let (unread, _) = raw(&running.url, &head, "\r\n\r\n").await;
+    let bump = json!({"name": "bump", "arguments": {}});
+    for expected in 1..=20 {
+        let answer = stateless(&running.url, "tools/call", bump.clone(), None).await;
+        let result = &answer["result"]["structuredContent"]["result"];
+        assert_eq!(*result, json!(expected), "{answer}");
+    }
+    drop(unread);
+    running.close().await;
+}
+
+#[test]
+fn over_stdio_there_is_nothing_but_the_protocol() {
+    let lines = [
+        request(
+            0,
+            "initialize",
+            json!({"protocolVersion": "2025-11-25", "capabilities": {}}),
+        ),
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        request(1, "tools/call", json!({"name": "report", "arguments": {}})),
+        request(2, "nothing/like/it", json!({})),
+    ]
+    .map(|message| message.to_string())
+    .join("\n");
+    let output = Test::new()
+        .file("env.py", ENVIRONMENT)
+        .args(["serve", "mcp", "env.py", "--stdio"])
+        .stdin(lines + "\n")
+        .run()
+        .code(0);
+    let messages = output.json_lines();
+    let seen: Vec<(Value, bool)> = messages
+        .iter()
+        .filter(|message| message.get("id").is_some())
+        .map(|message| (message["id"].clone(), message.get("result").is_some()))
+        .collect();
+    assert!(seen.contains(&(json!(0), true)), "{seen:?}");
+    assert!(seen.contains(&(json!(1), true)), "{seen:?}");
+    assert!(seen.contains(&(json!(2), false)), "{seen:?}");
 }

@@ -193,7 +193,10 @@ impl Call {
 
     fn push(&self, message: String) {
         let bytes = message.len();
-        if !self.queue.push(Event::Message(message), bytes) && self.dress.is_stateless() {
+        if !self.dress.is_stateless() {
+            // Its client may come back for it; then the latest matter most, and the answer most of all.
+            self.queue.push_latest(Event::Message(message), bytes);
+        } else if !self.queue.push(Event::Message(message), bytes) {
             // Its client does not read, and closing the stream is how such a request is cancelled.
             self.cancel("the client does not read");
         }

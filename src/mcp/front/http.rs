@@ -8,13 +8,14 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request as HttpRequest;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use futures::stream::{self, StreamExt as _};
+use futures::stream::{self, BoxStream, StreamExt as _};
 use serde_json::value::RawValue;
 
 use super::call::Registry;
 use super::era::{self, RequestMeta};
 use super::headers;
 use super::requests::{Reply, Request};
+use super::resume;
 use super::rounds::Step;
 use super::server::RelayServer;
 use super::session::Session;
@@ -35,7 +36,7 @@ impl RelayServer {
         let headers = parts.headers;
         match parts.method {
             Method::POST => self.post(&headers, body).await,
-            Method::GET => self.get(&headers),
+            Method::GET => self.get(&headers).await,
             Method::DELETE => self.session_of(&headers, None).map(|session| {
                 self.end_session(session.id());
                 status(StatusCode::OK)
@@ -45,7 +46,7 @@ impl RelayServer {
         .unwrap_or_else(Refusal::into_response)
     }
 
-    fn get(&self, headers: &HeaderMap) -> Result<Response, Refusal> {
+    async fn get(&self, headers: &HeaderMap) -> Result<Response, Refusal> {
         if !accepts(headers, "text/event-stream") {
             return Err(refused(
                 StatusCode::NOT_ACCEPTABLE,
@@ -53,6 +54,15 @@ impl RelayServer {
             ));
         }
         let session = self.session_of(headers, None)?;
+        let last = headers
+            .get("last-event-id")
+            .and_then(|value| value.to_str().ok());
+        if let Some(last) = last {
+            // An error would make a browser ask for the same again and again.
+            let rest = resume::after(&session, last).await;
+            let rest = rest.unwrap_or_else(|| stream::empty().boxed());
+            return Ok(events::response(rest));
+        }
         Ok(events::response(events::session(self, session)))
     }
 
@@ -269,10 +279,10 @@ impl RelayServer {
         };
         match first {
             Ok(Some(Step::End { text, code })) => json(status_of(code), text),
-            Ok(Some(Step::Message(text))) => events::response(events::call(reader, Some(text))),
             // Cancelled: a stream that ends without an answer.
             Ok(None) => events::response(stream::empty().boxed()),
-            Err(_) => events::response(events::call(reader, None)),
+            Ok(Some(Step::Message(text))) => events::response(stream_of(reader, Some(text))),
+            Err(_) => events::response(stream_of(reader, None)),
         }
     }
 
@@ -328,7 +338,7 @@ impl RelayServer {
                     match reply {
                         Reply::Done { text, .. } => streams.push(done(text)),
                         Reply::Running(running) => {
-                            streams.push(events::call(Reader::new(self, running), None));
+                            streams.push(stream_of(Reader::new(self, running), None));
                         }
                         // Only the newer era has it.
                         Reply::Listening(..) => {}
@@ -340,6 +350,14 @@ impl RelayServer {
             return Ok(status(StatusCode::ACCEPTED));
         }
         Ok(events::response(stream::select_all(streams).boxed()))
+    }
+}
+
+/// The events of a call. Those of a session can be taken up again.
+fn stream_of(reader: Reader, first: Option<String>) -> BoxStream<'static, Bytes> {
+    match reader.session() {
+        Some(session) => resume::call(&session, reader, first),
+        None => events::call(reader, first),
     }
 }
 

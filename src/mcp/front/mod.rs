@@ -11,7 +11,7 @@
 //! - [`session`], [`attachment`]: a client's session, and the copy that serves it now.
 //! - [`requests`], [`call`]: what a request does; one that a copy works on.
 //! - [`rounds`]: questions to clients that can only be asked by the end of their request.
-//! - [`http`], [`stdio`], [`stream`]: how messages travel.
+//! - [`http`], [`stdio`], [`stream`], [`resume`]: how messages travel.
 //! - [`wire`], [`era`], [`dress`], [`headers`]: what they look like.
 
 mod attachment;
@@ -26,6 +26,7 @@ mod offer;
 mod queue;
 mod report;
 mod requests;
+mod resume;
 mod rounds;
 mod scenario;
 mod server;

@@ -354,7 +354,8 @@ impl RelayServer {
             let mut lease = self.lease(session, &role).await?;
             if method == "prompts/get" && role == Role::None {
                 // A worker takes a scenario's short name too.
-                let offer = lease.offer().await?;
+                // A server that cannot say what it lists has no scenarios of ours.
+                let offer = lease.offer().await.unwrap_or_default();
                 if let Some(full) = offer.scenario(&name) {
                     role = Role::Setup(full.to_owned());
                     drop(lease);
@@ -364,7 +365,7 @@ impl RelayServer {
             if let Some(headers) = headers
                 && method == "tools/call"
             {
-                let offer = lease.offer().await?;
+                let offer = lease.offer().await.unwrap_or_default();
                 let annotated = offer.headers(&name);
                 if !annotated.is_empty() {
                     let arguments: Value = params.get_as("arguments").unwrap_or_default();

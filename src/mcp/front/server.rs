@@ -217,6 +217,10 @@ impl RelayServer {
         for id in expired {
             self.end_session(&id);
         }
+        let sessions: Vec<_> = locked(&self.sessions).values().cloned().collect();
+        for session in sessions {
+            session.streams.expire();
+        }
         for call in self.suspended.expired() {
             call.cancel("the client did not come back with the answers");
         }

@@ -1,7 +1,10 @@
 //! A client's session, or the shared one of all requests that name none: which copy it is attached to, and what its client is told.
 
+mod asking;
+mod telling;
+
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -12,17 +15,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::CallReport;
 use super::attachment::{Attachment, Lease};
-use super::call::{self, Call, Ending, Event, Purpose, Registry};
-use super::era;
+use super::call::{Call, Ending, Event, Purpose, Registry};
 use super::level::Level;
 use super::listening::Listener;
 use super::queue::{Bounds, Queue};
+use super::resume::Streams;
 use super::scenario::{self, Role};
 use super::server::RelayServer;
-use super::wire::{self, Id, Members, RpcError, code};
+use super::wire::{Id, RpcError, code};
 use super::{CallOutcome, VersionChange};
 use crate::mcp::ClientEvents;
-use crate::mcp::passage::Answer;
 
 /// What waits for a client that has no stream open. List changes and the like; the newest matter most.
 const UNREAD: Bounds = Bounds {
@@ -70,6 +72,9 @@ pub(super) struct Session {
     /// What the client has been asked.
     asks: Mutex<HashMap<Id, Asked>>,
     next_ask: AtomicU64,
+    /// Streams of its calls that can be taken up again.
+    pub(super) streams: Streams,
+    next_stream: AtomicU64,
     listeners: Mutex<Vec<Arc<Listener>>>,
 }
 
@@ -151,6 +156,8 @@ impl Session {
             calls: Arc::default(),
             asks: Mutex::default(),
             next_ask: AtomicU64::new(0),
+            streams: Streams::default(),
+            next_stream: AtomicU64::new(0),
             listeners: Mutex::default(),
         })
     }
@@ -469,7 +476,10 @@ impl Session {
             if let Some(lost) = &mut locked(&session.state).lost
                 && current.is_some()
             {
-                why.lines().next().unwrap_or_default().clone_into(&mut lost.why);
+                why.lines()
+                    .next()
+                    .unwrap_or_default()
+                    .clone_into(&mut lost.why);
             }
             for call in calls {
                 call.end(Ending::Died(why.clone()));
@@ -494,289 +504,6 @@ impl Session {
         }
         if let Some(attachment) = attachment {
             attachment.close().await;
-        }
-    }
-
-    // -- what the client is told ---------------------------------------------------------------------
-
-    /// Whether its client reads the stream.
-    fn is_heard(&self) -> bool {
-        locked(&self.reader).is_some()
-    }
-
-    /// A new reader of the stream; the token fires when another takes over. A connection that died without a word must not swallow what its
-    /// successor waits for.
-    pub(super) fn start_reading(&self) -> CancellationToken {
-        let token = CancellationToken::new();
-        let before = locked(&self.reader).replace(token.clone());
-        if let Some(before) = before {
-            before.cancel();
-        }
-        token
-    }
-
-    /// The reader with that token has gone.
-    pub(super) fn stop_reading(&self, token: &CancellationToken) {
-        if !token.is_cancelled() {
-            *locked(&self.reader) = None;
-        }
-        self.touch();
-    }
-
-    /// The level below which the client wants no log messages. Until it says so it gets all.
-    pub(super) fn level(&self) -> Level {
-        locked(&self.state).level.unwrap_or(Level::Debug)
-    }
-
-    pub(super) fn set_level(&self, level: Level) {
-        let attachment = {
-            let mut state = locked(&self.state);
-            state.level = Some(level);
-            state.attachment.clone()
-        };
-        if let Some(attachment) = attachment {
-            let passage = attachment.passage();
-            let params = serde_json::json!({"level": level.name()});
-            // As in `prime`: a copy without logging has none for this client.
-            passage.request(passage.next_id(), "logging/setLevel", &params.to_string());
-        }
-    }
-
-    /// Tells the client which lists differ in a new version, and lets go of the old one; later, while a scenario binds it to its own.
-    pub(super) fn version_changed(&self, change: &VersionChange) {
-        let mut state = locked(&self.state);
-        if state.is_bound() {
-            let untold = state.untold.get_or_insert(VersionChange {
-                version: change.version,
-                tools: false,
-                prompts: false,
-                resources: false,
-            });
-            untold.version = change.version;
-            untold.tools |= change.tools;
-            untold.prompts |= change.prompts;
-            untold.resources |= change.resources;
-            return;
-        }
-        // A client that asks for nothing must not keep the old version from its end.
-        let old = state
-            .attachment
-            .take_if(|attachment| attachment.version < change.version);
-        drop(state);
-        self.replaced(old, Some(change.clone()));
-    }
-
-    fn announce(&self, change: &VersionChange) {
-        for (differs, list) in [
-            (change.tools, "tools"),
-            (change.prompts, "prompts"),
-            (change.resources, "resources"),
-        ] {
-            if differs {
-                self.told(&format!("notifications/{list}/list_changed"), None);
-            }
-        }
-    }
-
-    /// Whether a new version matters to it before its next request: updates of resources come from the copy.
-    pub(super) fn wants_updates(&self) -> bool {
-        !locked(&self.state).subscriptions.is_empty()
-            || locked(&self.listeners)
-                .iter()
-                .any(|listener| !listener.filter.addresses.is_empty())
-    }
-
-    /// Passes on a notification that belongs to no call.
-    pub(super) fn told(&self, method: &str, params: Option<&RawValue>) {
-        let params = params.map_or_else(wire::empty, ToOwned::to_owned);
-        for listener in locked(&self.listeners).iter() {
-            listener.tell(method, &params);
-        }
-        if self.kind != Kind::Connection {
-            return;
-        }
-        if method == "notifications/resources/updated" {
-            let updated = Members::read(Some(&params), "params").unwrap_or_default();
-            let subscribed = updated
-                .text("uri")
-                .is_some_and(|uri| locked(&self.state).subscriptions.contains(uri.as_ref()));
-            if !subscribed {
-                return;
-            }
-        }
-        let text = wire::notification(method, params.get());
-        // Several changes that nobody has heard of yet are one.
-        if method.ends_with("/list_changed") && self.stream.holds(|waiting| *waiting == text) {
-            return;
-        }
-        self.tell(text);
-    }
-
-    fn tell(&self, text: String) {
-        let bytes = text.len();
-        self.stream.push_latest(text, bytes);
-    }
-
-    /// A log message that belongs to no call.
-    pub(super) fn log(&self, params: Option<&RawValue>) {
-        if self.kind == Kind::Connection
-            && let Some(params) = params
-            && let Some(text) = call::log_message(params, Some(self.level()))
-        {
-            self.tell(text);
-        }
-    }
-
-    pub(super) fn add_listener(&self, listener: &Arc<Listener>) {
-        locked(&self.listeners).push(Arc::clone(listener));
-    }
-
-    pub(super) fn remove_listener(&self, listener: &Arc<Listener>) {
-        locked(&self.listeners).retain(|known| !Arc::ptr_eq(known, listener));
-        self.touch();
-        let Some(attachment) = self.attachment() else {
-            return;
-        };
-        for address in &listener.filter.addresses {
-            let wanted = locked(&self.listeners)
-                .iter()
-                .any(|other| other.filter.addresses.contains(address));
-            if !wanted {
-                let passage = attachment.passage();
-                let params = serde_json::json!({"uri": address}).to_string();
-                passage.request(passage.next_id(), "resources/unsubscribe", &params);
-            }
-        }
-    }
-
-    // -- what the client is asked --------------------------------------------------------------------
-
-    /// The request that asks the client, with an id of ours.
-    pub(super) fn register_ask(
-        &self,
-        attachment: &Arc<Attachment>,
-        id: &RawValue,
-        method: &str,
-        params: &RawValue,
-        call: Option<u64>,
-    ) -> Result<String, RpcError> {
-        let members = Members::read(Some(params), "params")?;
-        let nothing = Value::Null;
-        let capabilities = self
-            .client
-            .as_ref()
-            .map_or(&nothing, |client| &client.capabilities);
-        if let Some(required) = era::missing_capability(capabilities, method, &members) {
-            return Err(era::cannot_ask(method, &required));
-        }
-        let ours = format!("\"ask-{}\"", self.next_ask.fetch_add(1, Ordering::Relaxed));
-        let asked = Asked {
-            attachment: Arc::downgrade(attachment),
-            id: id.to_owned(),
-            call,
-        };
-        let raw = RawValue::from_string(ours.clone()).unwrap_or_default();
-        locked(&self.asks).insert(Id::of(&raw), asked);
-        Ok(wire::request(&ours, method, params.get()))
-    }
-
-    /// Whether the client has been asked something for a call, and has not answered.
-    pub(super) fn waits_for_client(&self, call: u64) -> bool {
-        locked(&self.asks)
-            .values()
-            .any(|asked| asked.call == Some(call))
-    }
-
-    /// A call has ended, and with it what its client was asked for it.
-    pub(super) fn forget_asks(&self, attachment: &Arc<Attachment>, call: u64) {
-        locked(&self.asks).retain(|_, asked| {
-            asked.call != Some(call)
-                || !std::ptr::eq(asked.attachment.as_ptr(), Arc::as_ptr(attachment))
-        });
-    }
-
-    /// A question that belongs to no call.
-    pub(super) fn asked(
-        &self,
-        attachment: &Attachment,
-        id: &RawValue,
-        method: &str,
-        params: Option<&RawValue>,
-    ) -> Result<(), RpcError> {
-        let current = self
-            .attachment()
-            .filter(|current| std::ptr::eq(Arc::as_ptr(current), attachment));
-        let (Some(current), Kind::Connection, true) = (current, self.kind, self.is_heard()) else {
-            return Err(RpcError::new(
-                code::INVALID_REQUEST,
-                format!(
-                    "`{method}` belongs to no request of the client, and it has no stream open"
-                ),
-            ));
-        };
-        let params = params.map_or_else(wire::empty, ToOwned::to_owned);
-        let (_, params) = call::question(&params)?;
-        let text = self.register_ask(&current, id, method, &params, None)?;
-        self.tell(text);
-        Ok(())
-    }
-
-    /// The client's answer to a question. `false` when nothing was asked under that id.
-    pub(super) fn answered(&self, id: &Id, result: Result<&RawValue, &RawValue>) -> bool {
-        self.touch();
-        let Some(asked) = locked(&self.asks).remove(id) else {
-            return false;
-        };
-        if let Some(attachment) = asked.attachment.upgrade() {
-            let answer = match result {
-                Ok(result) => Answer::Result(result.to_owned()),
-                Err(error) => Answer::Error(error.to_owned()),
-            };
-            attachment.passage().reply(&asked.id, &answer);
-            if let Some(call) = asked.call.and_then(|key| attachment.call(key)) {
-                call.answered();
-            }
-        }
-        true
-    }
-
-    /// The copy does not want an answer any more.
-    pub(super) fn ask_withdrawn(&self, attachment: &Attachment, params: Option<&RawValue>) {
-        let Ok(members) = Members::read(params, "params") else {
-            return;
-        };
-        let Some(theirs) = members.get("requestId") else {
-            return;
-        };
-        for call in attachment.running() {
-            if call.withdraw(theirs) {
-                return;
-            }
-        }
-        let mut asks = locked(&self.asks);
-        let found = asks
-            .iter()
-            .find(|(_, asked)| asked.id.get() == theirs.get())
-            .map(|(id, asked)| (id.clone(), asked.call));
-        let Some((ours, call)) = found else {
-            return;
-        };
-        asks.remove(&ours);
-        drop(asks);
-        let params = format!("{{\"requestId\":{}}}", ours.json());
-        let text = wire::notification("notifications/cancelled", &params);
-        match call.and_then(|key| attachment.call(key)) {
-            Some(call) => call.tell(text),
-            None => self.tell(text),
-        }
-    }
-
-    /// A notification of the client, passed on to its copy.
-    pub(super) fn notified(&self, method: &str, params: Option<&RawValue>) {
-        self.touch();
-        if let Some(attachment) = self.attachment() {
-            let params = params.map_or("{}", RawValue::get);
-            attachment.passage().notify(method, params);
         }
     }
 }

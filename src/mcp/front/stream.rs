@@ -17,7 +17,7 @@ use super::server::RelayServer;
 use super::session::Session;
 
 /// Proxies and clients close what is silent for too long.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// A call that a client waits for. When it is dropped before the end, the client has gone: since MCP 2026-07-28 that cancels the call; before,
 /// it does not.
@@ -34,6 +34,17 @@ impl Reader {
             running,
             ended: false,
         }
+    }
+
+    /// The session of the older era that the call belongs to.
+    pub(super) fn session(&self) -> Option<Arc<Session>> {
+        let call = &self.running.call;
+        (!call.dress().is_stateless()).then(|| Arc::clone(&call.session))
+    }
+
+    /// Fires when the server closes.
+    pub(super) fn closing(&self) -> CancellationToken {
+        self.server.closing().clone()
     }
 
     /// What comes next; `None` when the call has ended without an answer.
@@ -60,10 +71,19 @@ impl Drop for Reader {
     }
 }
 
-/// One event. Line breaks can only stand between the values of JSON, and would end the event.
+/// One event.
 pub(super) fn event(text: &str) -> Bytes {
-    let mut event = String::with_capacity(text.len() + 24);
-    event.push_str("event: message\ndata: ");
+    event_with("", text)
+}
+
+/// One event, with `id` (a line, or nothing) before it. Line breaks can only stand between the values of JSON, and would end the event.
+pub(super) fn event_with(id: &str, text: &str) -> Bytes {
+    let mut event = String::with_capacity(id.len() + text.len() + 24);
+    event.push_str(id);
+    if !text.is_empty() {
+        event.push_str("event: message\n");
+    }
+    event.push_str("data: ");
     if text.contains(['\n', '\r']) {
         event.extend(text.chars().filter(|c| !matches!(c, '\n' | '\r')));
     } else {
@@ -94,7 +114,7 @@ pub(super) fn response(events: BoxStream<'static, Bytes>) -> Response {
 /// The events of a call, `first` before all others.
 pub(super) fn call(reader: Reader, first: Option<String>) -> BoxStream<'static, Bytes> {
     let rest = stream::unfold(reader, |mut reader| async move {
-        let closing = reader.server.closing().clone();
+        let closing = reader.closing();
         let next = tokio::select! {
             next = tokio::time::timeout(KEEP_ALIVE, reader.next()) => next,
             () = closing.cancelled() => Ok(None),

@@ -19,6 +19,8 @@ pub(super) struct Answer {
     body: axum::body::BodyDataStream,
     text: String,
     messages: VecDeque<Value>,
+    /// The id of the last event.
+    pub(super) event: Option<String>,
 }
 
 impl Answer {
@@ -28,25 +30,32 @@ impl Answer {
             if let Some(message) = self.messages.pop_front() {
                 return Some(message);
             }
-            match self.body.next().await {
-                Some(chunk) => self
-                    .text
-                    .push_str(std::str::from_utf8(&chunk.unwrap()).unwrap()),
-                None if self.text.is_empty() => return None,
-                None => {
-                    let message =
-                        serde_json::from_str(&self.text).unwrap_or_else(|_| json!(self.text));
-                    self.text.clear();
-                    return Some(message);
+            if !self.fill().await {
+                if self.text.is_empty() {
+                    return None;
                 }
-            }
-            while let Some((event, rest)) = self.text.split_once("\n\n") {
-                let data = event.lines().find_map(|line| line.strip_prefix("data: "));
-                self.messages
-                    .extend(data.map(|data| serde_json::from_str(data).unwrap()));
-                self.text = rest.to_owned();
+                let text = std::mem::take(&mut self.text);
+                return Some(serde_json::from_str(&text).unwrap_or_else(|_| json!(text)));
             }
         }
+    }
+
+    /// Reads on. `false` at the end.
+    pub(super) async fn fill(&mut self) -> bool {
+        let Some(chunk) = self.body.next().await else {
+            return false;
+        };
+        let chunk = chunk.unwrap();
+        self.text.push_str(std::str::from_utf8(&chunk).unwrap());
+        while let Some((event, rest)) = self.text.split_once("\n\n") {
+            let line = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
+            let data = line("data: ").filter(|data| !data.is_empty());
+            self.messages
+                .extend(data.map(|data| serde_json::from_str(data).unwrap()));
+            self.event = line("id: ").map(str::to_owned).or(self.event.take());
+            self.text = rest.to_owned();
+        }
+        true
     }
 
     /// All messages to the end.
@@ -179,6 +188,7 @@ impl Caller {
             body: body.into_data_stream(),
             text: String::new(),
             messages: VecDeque::new(),
+            event: None,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::mcp::front::{FrontOptions, Limits};
 struct Stream {
     lines: tokio::io::Lines<BufReader<ReadHalf<DuplexStream>>>,
     write: WriteHalf<DuplexStream>,
-    served: JoinSet<Result<(), String>>,
+    running: JoinSet<Result<(), String>>,
 }
 
 impl Stream {
@@ -23,13 +23,13 @@ impl Stream {
         let (ours, theirs) = tokio::io::duplex(1024 * 1024);
         let (read, write) = tokio::io::split(theirs);
         let server = Arc::clone(&front.server);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(server.serve_stream(read, write, CancellationToken::new()));
+        let mut running = JoinSet::new();
+        running.spawn(server.serve_stream(read, write, CancellationToken::new()));
         let (read, write) = tokio::io::split(ours);
         Self {
             lines: BufReader::new(read).lines(),
             write,
-            served: tasks,
+            running,
         }
     }
 
@@ -136,7 +136,7 @@ async fn what_was_asked_is_answered_though_the_client_has_closed_its_end() {
     copy.release();
     assert_eq!(stream.hear().await["result"]["content"][0]["text"], "1");
     assert_eq!(stream.lines.next_line().await.unwrap(), None);
-    assert_eq!(stream.served.join_next().await.unwrap().unwrap(), Ok(()));
+    assert_eq!(stream.running.join_next().await.unwrap().unwrap(), Ok(()));
     copy.until_closed().await;
 }
 

@@ -1,5 +1,7 @@
 //! Streams that belong to no call: GET of the older era, `subscriptions/listen` of the newer.
 
+use axum::body::Body;
+use axum::http::HeaderValue;
 use serde_json::json;
 
 use super::client::Caller;
@@ -115,4 +117,57 @@ async fn a_listener_hears_of_versions_and_of_what_its_copy_says() {
     assert_eq!(ended["id"], 1);
     assert_eq!(ended["result"]["resultType"], "complete");
     assert_eq!(stream.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_stream_is_taken_up_where_it_broke_off() {
+    let front = Front::new();
+    let mut caller = Caller::legacy(&front).await;
+    let params = json!({"name": "progress", "arguments": {}, "_meta": {"progressToken": 1}});
+    let mut broken = caller.request("tools/call", params).await;
+    assert_eq!(broken.next().await.unwrap()["params"]["progress"], 1);
+    let last = broken.event.clone().unwrap();
+    drop(broken);
+    let again = async |last: &str| {
+        let mut headers = caller.headers("");
+        headers.insert("last-event-id", HeaderValue::from_str(last).unwrap());
+        caller.send("GET", headers, Body::empty()).await
+    };
+    // The end is there as often as it is asked for: it may be lost too.
+    for _ in 0..2 {
+        let rest = again(&last).await.all().await;
+        let steps: Vec<_> = rest
+            .iter()
+            .map(|message| message["params"]["progress"].clone())
+            .collect();
+        assert_eq!(steps, [json!(2), json!(3), json!(null)]);
+        assert!(rest[2]["result"].is_object());
+    }
+    assert_eq!(again("7.1").await.all().await, [json!(null); 0]);
+    // Not for ever.
+    tokio::time::sleep(std::time::Duration::from_mins(2)).await;
+    assert_eq!(again(&last).await.all().await, [json!(null); 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_call_can_be_waited_for_on_a_second_connection() {
+    let front = Front::new();
+    let mut caller = Caller::legacy(&front).await;
+    let params = json!({"name": "wait", "arguments": {}});
+    let mut first = caller.request("tools/call", params).await;
+    let mut headers = caller.headers("");
+    // Nothing was said yet, but there is an id to begin from.
+    let primed = async {
+        while first.event.is_none() {
+            first.fill().await;
+        }
+    };
+    primed.await;
+    let last = first.event.clone().unwrap();
+    headers.insert("last-event-id", HeaderValue::from_str(&last).unwrap());
+    let second = caller.send("GET", headers, Body::empty()).await;
+    front.source.copy(0).release();
+    let answer = second.all().await;
+    assert_eq!(answer[0]["result"]["content"][0]["text"], "1");
+    assert_eq!(first.all().await, [json!(null); 0]);
 }

@@ -302,7 +302,10 @@ fn has_call_id(kind: &str) -> bool {
     matches!(kind, "computer_call" | "shell_call" | "apply_patch_call")
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "literals read better at the call")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "literals read better at the call"
+)]
 fn message(ids: &Ids, status: &str, part: Value) -> Value {
     json!({
         "id": ids.next("msg"),

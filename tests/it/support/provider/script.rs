@@ -136,7 +136,10 @@ impl Script {
 
     /// Answers 429 to what comes while this many requests are being answered.
     #[must_use]
-    #[expect(dead_code, reason = "the limit of requests for each provider is tested with it")]
+    #[expect(
+        dead_code,
+        reason = "the limit of requests for each provider is tested with it"
+    )]
     pub fn at_once(mut self, most: usize) -> Self {
         self.at_once = Some(most);
         self

@@ -165,7 +165,10 @@ impl Provider {
     }
 
     /// How many requests were answered 429 because of [`Script::at_once`].
-    #[expect(dead_code, reason = "the limit of requests for each provider is tested with it")]
+    #[expect(
+        dead_code,
+        reason = "the limit of requests for each provider is tested with it"
+    )]
     pub fn refused_busy(&self) -> usize {
         self.state.refused_busy.load(Ordering::SeqCst)
     }
