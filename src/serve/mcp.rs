@@ -120,7 +120,7 @@ impl McpServer {
             token: self.options.token.clone(),
             body_bytes: self.options.limits.body_bytes,
         };
-        app.merge(rest::routes(Arc::new(backend), Arc::clone(status), guard))
+        app.merge(rest::routes(Arc::new(backend), Arc::clone(status), &guard))
             .layer(from_fn_with_state(callers, check_caller))
     }
 

@@ -77,6 +77,15 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// `no tools`, `1 tool`, `3 tools`.
+pub fn counted(count: usize, what: &str) -> String {
+    match count {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
@@ -107,6 +116,12 @@ mod tests {
             [0, 1, 2].map(|count| counted(count, "tool")),
             ["no tools", "1 tool", "2 tools"]
         );
+    }
+
+    #[test]
+    fn bytes_read_well() {
+        let shown = [0, 999, 3_400, 1_200_000_000].map(bytes);
+        assert_eq!(shown, ["0 B", "999 B", "3.4 KB", "1.2 GB"]);
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Development<'_> {
         };
         let environments = Arc::new(Environments::new(self.environments.clone())?);
         let outcome = match self.start(&environments).await {
-            Some((environment, events)) => self.serve(environment, events, bound).await,
+            Some((environment, events)) => Box::pin(self.serve(environment, events, bound)).await,
             None => Ok(ExitCode::Success),
         };
         environments.close().await;
@@ -145,8 +145,8 @@ impl Development<'_> {
                 let conversing = self.converse(urls.as_ref(), &environment);
                 let inspecting = self.inspect(urls.as_ref());
                 tokio::select! {
-                    (served, conversed, ()) = async { tokio::join!(serving, conversing, inspecting) } => {
-                        served.and(conversed).map(|()| ExitCode::Success)
+                    (until_stop, conversed, ()) = async { tokio::join!(serving, conversing, inspecting) } => {
+                        until_stop.and(conversed).map(|()| ExitCode::Success)
                     }
                     never = self.press_keys(keys, &environment, page) => match never {},
                 }

@@ -29,7 +29,7 @@ struct Server {
 }
 
 /// The routes over `backend`, checked by `guard`. Merge them into the app beside `/mcp`, below [`crate::serve::access::check_caller`].
-pub fn routes(backend: Arc<dyn Backend>, status: Arc<dyn Status>, guard: Guard) -> Router {
+pub fn routes(backend: Arc<dyn Backend>, status: Arc<dyn Status>, guard: &Guard) -> Router {
     let server = Server {
         backend,
         status,
