@@ -42,14 +42,8 @@ def prepare(hello: dict[str, Any], folder: str, tmpdir: str) -> None:
         os.dup2(fd, 1)
         os.dup2(fd, 2)
         os.close(fd)
-    for name, value in (hello.get("env") or {}).items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = str(value)
-    for name in ("TMPDIR", "TEMP", "TMP"):
-        os.environ[name] = tmpdir
-    tempfile.tempdir = tmpdir
+    set_variables(hello.get("env"))
+    set_temporary(tmpdir)
     target = hello.get("cwd") or folder
     if hello.get("workdir") == "copy":
         copied = os.path.join(tmpdir, "workdir")
@@ -59,6 +53,22 @@ def prepare(hello: dict[str, Any], folder: str, tmpdir: str) -> None:
         os.chdir(target)
         os.environ["PWD"] = target
     seed(hello.get("seed"))
+
+
+def set_variables(variables: dict[str, Any] | None) -> None:
+    """Set environment variables, and remove those whose value is None."""
+    for name, value in (variables or {}).items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = str(value)
+
+
+def set_temporary(folder: str) -> None:
+    """Make a folder the one for temporary files."""
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        os.environ[name] = folder
+    tempfile.tempdir = folder
 
 
 def seed(value: int | None) -> None:

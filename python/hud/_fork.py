@@ -16,7 +16,6 @@ from hud._base import CLOSE_SECONDS, Base, refuse
 from hud._process import signal_group
 from hud.environment import Environment
 
-
 # More than that many copies at once are rare, and a base that is killed leaves these behind.
 _SPARE = 256
 

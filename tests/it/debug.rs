@@ -107,7 +107,7 @@ fn a_good_environment_passes_every_stage() {
         lines,
         [
             "1 start ok [TIME] imported; each rollout in a fork of its own: memory is isolated, files and services are shared",
-            "2 initialize ok [TIME] quiz 0.0.1, MCP 2025-11-25: logging, prompts, resources, tools",
+            "2 initialize ok [TIME] quiz 0.0.1, MCP 2025-11-25: logging, completions, prompts, resources, tools",
             "3 list ok [TIME] 2 tools, 2 scenarios",
             "4 tool ok [TIME] count() answered `0`",
             "5 scenario ok [TIME] quiz:free set up in [TIME] (`Say something`), graded 0.500 in [TIME]",
