@@ -288,8 +288,7 @@ async fn a_broken_version_is_told_and_the_last_good_one_serves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn json_lines_tell_what_happens() {
-    let test = dev(&["--port", "0", "--json"]);
-    let running = test.spawn();
+    let running = dev(&["--port", "0", "--json"]).spawn();
     running.wait_for_stdout("\"serving\"");
     let first = running.stdout_so_far();
     let listening: Value = first

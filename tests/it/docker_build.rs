@@ -63,7 +63,10 @@ fn a_build_makes_an_image_a_lock_and_names() {
     assert_eq!(built["event"], "built");
     assert_eq!(built["image"], format!("{name}:0.1.0"));
     assert_eq!(built["tools"], serde_json::json!(["add", "zoom"]));
-    assert!(lines.iter().any(|line| line["event"] == "step"), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line["event"] == "step"),
+        "{lines:?}"
+    );
 
     let lock = lock(&output, &scope);
     assert_eq!(lock["version"], "1.3");
@@ -103,9 +106,15 @@ fn a_build_makes_an_image_a_lock_and_names() {
     ]))
     .unwrap();
     assert_eq!(labels["org.hud.version"], "0.1.0");
-    assert_eq!(labels["org.opencontainers.image.base.name"], "python:3.11-slim");
+    assert_eq!(
+        labels["org.opencontainers.image.base.name"],
+        "python:3.11-slim"
+    );
     let parsed: hud::build::lock::Lock = hud::util::yaml::from_str(&text).unwrap();
-    assert_eq!(labels["org.hud.manifest.head"], parsed.manifest_head().unwrap());
+    assert_eq!(
+        labels["org.hud.manifest.head"],
+        parsed.manifest_head().unwrap()
+    );
     scope.assert_nothing_temporary();
 }
 
@@ -141,7 +150,11 @@ fn the_image_is_dockers_but_for_labels() {
     assert_eq!(docker.files(&ours), docker.files(&theirs));
     let format = "{{json .RootFS.Layers}} {{json .Config.Env}} {{json .Config.Cmd}} {{json .Config.Entrypoint}} {{.Config.WorkingDir}} {{.Config.User}} {{json .Config.ExposedPorts}} {{json .Config.Volumes}} {{.Architecture}} {{.Os}}";
     let inspect = |image: &str| docker.say(&["inspect", "--format", format, image]);
-    assert_eq!(inspect(&ours), inspect(&theirs), "no layer and no setting is added");
+    assert_eq!(
+        inspect(&ours),
+        inspect(&theirs),
+        "no layer and no setting is added"
+    );
 }
 
 #[test]
@@ -156,9 +169,22 @@ fn a_second_build_changes_nothing_and_a_byte_changes_the_version() {
     let id = docker.say(&["inspect", "--format", "{{.Id}}", &format!("{name}:0.1.0")]);
 
     let second = again(&docker, &first, name, &["build"]).code(0);
-    assert!(second.stdout.starts_with(&format!("{name}:0.1.0 (nothing changed)")), "{}", second.stdout);
-    assert_eq!(lock_text(&first, &scope), text, "the bytes stay, the date included");
-    assert_eq!(docker.say(&["inspect", "--format", "{{.Id}}", &format!("{name}:0.1.0")]), id);
+    assert!(
+        second
+            .stdout
+            .starts_with(&format!("{name}:0.1.0 (nothing changed)")),
+        "{}",
+        second.stdout
+    );
+    assert_eq!(
+        lock_text(&first, &scope),
+        text,
+        "the bytes stay, the date included"
+    );
+    assert_eq!(
+        docker.say(&["inspect", "--format", "{{.Id}}", &format!("{name}:0.1.0")]),
+        id
+    );
     again(&docker, &first, name, &["build", "--check"]).code(0);
 
     let file = first.dir().join(name).join("tools/x.py");
@@ -166,7 +192,13 @@ fn a_second_build_changes_nothing_and_a_byte_changes_the_version() {
     let stale = again(&docker, &first, name, &["build", "--check"]).code(5);
     assert!(stale.stdout.contains("is stale: "), "{}", stale.stdout);
     let third = again(&docker, &first, name, &["build"]).code(0);
-    assert!(third.stdout.starts_with(&format!("{name}:0.1.1 (was 0.1.0)")), "{}", third.stdout);
+    assert!(
+        third
+            .stdout
+            .starts_with(&format!("{name}:0.1.1 (was 0.1.0)")),
+        "{}",
+        third.stdout
+    );
     let new = lock_text(&first, &scope);
     assert_ne!(new, text);
     again(&docker, &first, name, &["build", "--check"]).code(0);
@@ -176,7 +208,13 @@ fn a_second_build_changes_nothing_and_a_byte_changes_the_version() {
     again(&docker, &first, name, &["build", "--check"]).code(5);
     std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
     // So is a build argument.
-    let other = again(&docker, &first, name, &["build", "--check", "--build-arg", "LEVEL=x"]).code(5);
+    let other = again(
+        &docker,
+        &first,
+        name,
+        &["build", "--check", "--build-arg", "LEVEL=x"],
+    )
+    .code(5);
     assert!(other.stdout.contains("build arguments"), "{}", other.stdout);
     scope.assert_nothing_temporary();
 }
@@ -188,7 +226,10 @@ fn without_analysis_the_lock_claims_nothing_that_may_be_old() {
     };
     let scope = docker.scope("blind");
     let name = scope.name();
-    let first = project(&docker, &scope).args(["--no-analyze"]).run().code(0);
+    let first = project(&docker, &scope)
+        .args(["--no-analyze"])
+        .run()
+        .code(0);
     assert_eq!(lock(&first, &scope).get("tools"), None);
     again(&docker, &first, name, &["build"]).code(0);
     assert_eq!(lock(&first, &scope)["environment"]["toolCount"], 2);
@@ -236,7 +277,11 @@ fn secrets_are_mounted_and_kept_nowhere() {
     for text in [&output.stdout, &output.stderr, &lock_text(&output, &scope)] {
         assert!(!text.contains(&secret), "{text}");
     }
-    assert!(output.stderr.contains("[hidden]"), "the step printed it: {}", output.stderr);
+    assert!(
+        output.stderr.contains("[hidden]"),
+        "the step printed it: {}",
+        output.stderr
+    );
     let image = format!("{}:0.1.0", scope.name());
     let saved = docker.cli(&["save", &image]).stdout;
     let history = docker.say(&["history", "--no-trunc", &image]);
@@ -263,7 +308,14 @@ fn what_goes_wrong_is_said_and_leaves_nothing() {
         for part in expected {
             assert!(output.stderr.contains(part), "{case}: {}", output.stderr);
         }
-        assert!(!output.dir().join(scope.name()).join("hud.lock.yaml").exists(), "{case}");
+        assert!(
+            !output
+                .dir()
+                .join(scope.name())
+                .join("hud.lock.yaml")
+                .exists(),
+            "{case}"
+        );
         let left: Vec<_> = std::fs::read_dir(output.dir().join(scope.name()))
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
@@ -273,29 +325,57 @@ fn what_goes_wrong_is_said_and_leaves_nothing() {
         scope.assert_nothing_temporary();
     };
     let python = "FROM python:3.11-slim\nCOPY server.py /\n";
-    check("syntax", "FROM python:3.11-slim\nRNU x\n", &[], 2, &["parse error line 2: unknown instruction: RNU"]);
+    check(
+        "syntax",
+        "FROM python:3.11-slim\nRNU x\n",
+        &[],
+        2,
+        &["parse error line 2: unknown instruction: RNU"],
+    );
     check(
         "run",
         "FROM python:3.11-slim\nRUN echo before && exit 7\n",
         &[],
         2,
-        &["the step `[2/2] RUN echo before && exit 7` failed", "exit code: 7"],
+        &[
+            "the step `[2/2] RUN echo before && exit 7` failed",
+            "exit code: 7",
+        ],
     );
-    check("outside", "FROM python:3.11-slim\nCOPY ../secrets /\n", &[], 2, &["the build failed: "]);
+    check(
+        "outside",
+        "FROM python:3.11-slim\nCOPY ../secrets /\n",
+        &[],
+        2,
+        &["the build failed: "],
+    );
     check(
         "nobase",
         "FROM registry.invalid/none:1\n",
         &[],
         1,
-        &["cannot pull `registry.invalid/none:1`: ", "hint: the engine does not reach registry.invalid"],
+        &[
+            "cannot pull `registry.invalid/none:1`: ",
+            "hint: the engine does not reach registry.invalid",
+        ],
     );
-    check("nocmd", "FROM scratch\nCOPY server.py /\n", &[], 2, &["neither CMD nor ENTRYPOINT"]);
+    check(
+        "nocmd",
+        "FROM scratch\nCOPY server.py /\n",
+        &[],
+        2,
+        &["neither CMD nor ENTRYPOINT"],
+    );
     check(
         "noserver",
         &format!("{python}CMD [\"echo\", \"hello\"]\n"),
         &[],
         2,
-        &["cannot be analyzed: ", "its command is `echo hello`", "for example `hello`"],
+        &[
+            "cannot be analyzed: ",
+            "its command is `echo hello`",
+            "for example `hello`",
+        ],
     );
     check(
         "missing",
@@ -309,7 +389,12 @@ fn what_goes_wrong_is_said_and_leaves_nothing() {
         &format!("{python}ENV MODE=crash\nCMD [\"python\", \"/server.py\"]\n"),
         &[],
         2,
-        &["exit code 1", "the end of what it wrote:", "  the fixture is gone", "hint: CMD starts"],
+        &[
+            "exit code 1",
+            "the end of what it wrote:",
+            "  the fixture is gone",
+            "hint: CMD starts",
+        ],
     );
     check(
         "silent",
@@ -320,16 +405,51 @@ fn what_goes_wrong_is_said_and_leaves_nothing() {
     );
     check(
         "closed",
-        &format!("{python}ENV MODE=silent\nLABEL org.hud.transport=http\nCMD [\"python\", \"/server.py\", \"8765\"]\n"),
+        &format!(
+            "{python}ENV MODE=silent\nLABEL org.hud.transport=http\nCMD [\"python\", \"/server.py\", \"8765\"]\n"
+        ),
         &["--timeout", "1s"],
         2,
         &["did not answer as an MCP server within 1.0s"],
     );
-    check("capitals", python, &["--tag", "MyEnv:1"], 2, &["--tag: `MyEnv:1` is no name of an image", "hint: try `myenv:1`"]);
-    check("platform", python, &["--platform", "amd64"], 2, &["`amd64` is no platform"]);
-    check("nosecret", python, &["--secret", "id=k,env=NOT_SET"], 2, &["the value of NOT_SET, which is not set"]);
-    check("novar", python, &["-e", "NOT_SET"], 2, &["-e NOT_SET: the variable NOT_SET is not set"]);
-    check("pushlocal", python, &["--tag", "mine:1", "--push"], 2, &["--push needs a --tag that names a registry"]);
+    check(
+        "capitals",
+        python,
+        &["--tag", "MyEnv:1"],
+        2,
+        &[
+            "--tag: `MyEnv:1` is no name of an image",
+            "hint: try `myenv:1`",
+        ],
+    );
+    check(
+        "platform",
+        python,
+        &["--platform", "amd64"],
+        2,
+        &["`amd64` is no platform"],
+    );
+    check(
+        "nosecret",
+        python,
+        &["--secret", "id=k,env=NOT_SET"],
+        2,
+        &["the value of NOT_SET, which is not set"],
+    );
+    check(
+        "novar",
+        python,
+        &["-e", "NOT_SET"],
+        2,
+        &["-e NOT_SET: the variable NOT_SET is not set"],
+    );
+    check(
+        "pushlocal",
+        python,
+        &["--tag", "mine:1", "--push"],
+        2,
+        &["--push needs a --tag that names a registry"],
+    );
 }
 
 #[test]
@@ -343,19 +463,35 @@ fn folders_and_locks_that_cannot_be_built_need_no_engine() {
             test = test.file(path, text);
         }
         let output = test.run().code(2).stdout("");
-        assert!(output.redacted_stderr().contains(expected), "{}", output.stderr);
+        assert!(
+            output.redacted_stderr().contains(expected),
+            "{}",
+            output.stderr
+        );
     };
     let dockerfile = ("Dockerfile", "FROM scratch\n");
     check(&[], &[], "has no Dockerfile.hud and no Dockerfile\nhint: ");
     check(&[dockerfile], &["nowhere"], "there is no folder `nowhere`");
-    check(&[dockerfile], &["Dockerfile"], "`Dockerfile` is not a folder");
-    check(&[dockerfile, ("hud.lock.yaml", "a: [")], &[], "hud.lock.yaml` is damaged: ");
+    check(
+        &[dockerfile],
+        &["Dockerfile"],
+        "`Dockerfile` is not a folder",
+    );
+    check(
+        &[dockerfile, ("hud.lock.yaml", "a: [")],
+        &[],
+        "hud.lock.yaml` is damaged: ",
+    );
     check(
         &[dockerfile, ("hud.lock.yaml", "version: '2.0'\n")],
         &[],
         "hud.lock.yaml` has version 2.0 of the format, and this hud knows 1.0 to 1.3\nhint: ",
     );
-    check(&[dockerfile, (".dockerignore", "[")], &[], ".dockerignore`: line 1: `[`");
+    check(
+        &[dockerfile, (".dockerignore", "[")],
+        &[],
+        ".dockerignore`: line 1: `[`",
+    );
     check(
         &[dockerfile],
         &[],
@@ -376,9 +512,19 @@ fn checks_and_dry_runs_work_without_an_engine() {
             .run()
     };
     let output = run(&["--check"]).code(5);
-    assert!(output.stdout.contains("is stale: there is no hud.lock.yaml"), "{}", output.stdout);
+    assert!(
+        output
+            .stdout
+            .contains("is stale: there is no hud.lock.yaml"),
+        "{}",
+        output.stdout
+    );
     let output = run(&["--dry-run"]).code(0);
-    assert!(output.stdout.starts_with("image       my-env:0.1.0\n"), "{}", output.stdout);
+    assert!(
+        output.stdout.starts_with("image       my-env:0.1.0\n"),
+        "{}",
+        output.stdout
+    );
     let plan = run(&["--dry-run", "--json"]).code(0).json_lines();
     assert_eq!(plan[0]["files"], serde_json::json!(["Dockerfile", "x"]));
 }
@@ -391,14 +537,21 @@ fn an_interrupted_build_stops_in_the_engine_and_leaves_nothing() {
     let scope = docker.scope("interrupted");
     let mark = format!("sleep 600 # {}", uuid::Uuid::new_v4());
     let running = hud(&docker, &scope)
-        .file("Dockerfile", format!("FROM python:3.11-slim\nRUN echo begun; {mark}\n"))
+        .file(
+            "Dockerfile",
+            format!("FROM python:3.11-slim\nRUN echo begun; {mark}\n"),
+        )
         .args(["-v"])
         .spawn();
     running.wait_for_stderr("begun");
     assert!(is_running(&mark));
     running.signal(rustix::process::Signal::INT);
     let output = running.wait().code(130);
-    assert!(output.stderr.contains("stopping: the build is cancelled"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("stopping: the build is cancelled"),
+        "{}",
+        output.stderr
+    );
     // The engine kills the step when the build's connection closes; it says so nowhere that could be waited for.
     let begun = std::time::Instant::now();
     while is_running(&mark) {
@@ -442,7 +595,13 @@ fn two_builds_of_one_folder_do_not_meet() {
         .env("DOCKER_HOST", docker.host())
         .run()
         .code(2);
-    assert!(second.stderr.contains("is being built by another `hud build`"), "{}", second.stderr);
+    assert!(
+        second
+            .stderr
+            .contains("is being built by another `hud build`"),
+        "{}",
+        second.stderr
+    );
     running.signal(rustix::process::Signal::INT);
     running.wait().code(130);
     assert!(!folder.join("hud.lock.yaml").exists());
@@ -460,7 +619,11 @@ fn the_runtime_must_be_static_and_is_never_left_in_the_folder() {
         .args(["--no-analyze"])
         .run()
         .code(2);
-    assert!(output.stderr.contains("is not static: it runs only where"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("is not static: it runs only where"),
+        "{}",
+        output.stderr
+    );
     assert!(output.stderr.contains("--hud-binary"), "{}", output.stderr);
 
     let output = hud(&docker, &scope)
@@ -482,7 +645,11 @@ fn the_runtime_must_be_static_and_is_never_left_in_the_folder() {
 fn static_elf() -> Vec<u8> {
     let mut bytes = vec![0; 64];
     bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
-    let machine: u16 = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
+    let machine: u16 = if cfg!(target_arch = "aarch64") {
+        183
+    } else {
+        62
+    };
     bytes[18..20].copy_from_slice(&machine.to_le_bytes());
     bytes
 }

@@ -16,7 +16,10 @@ struct Engine {
 impl Engine {
     /// Plays an engine. `answer` gets the method and the path without the version of the API, and answers a status and a body.
     fn play(answer: impl Fn(&str, &str) -> (u16, Vec<u8>) + Send + 'static) -> Self {
-        let folder = tempfile::Builder::new().prefix("hud-fake-").tempdir_in("/tmp").unwrap();
+        let folder = tempfile::Builder::new()
+            .prefix("hud-fake-")
+            .tempdir_in("/tmp")
+            .unwrap();
         let listener = UnixListener::bind(folder.path().join("s")).unwrap();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -30,7 +33,9 @@ impl Engine {
                 loop {
                     let mut header = String::new();
                     reader.read_line(&mut header).unwrap();
-                    chunked |= header.to_lowercase().starts_with("transfer-encoding: chunked");
+                    chunked |= header
+                        .to_lowercase()
+                        .starts_with("transfer-encoding: chunked");
                     if header.trim().is_empty() {
                         break;
                     }
@@ -100,15 +105,31 @@ fn an_engine_that_is_too_old_is_named() {
 fn what_is_no_engine_is_said() {
     let engine = Engine::play(|_, _| (404, b"{\"message\": \"page not found\"}".to_vec()));
     let output = build(&engine.socket(), "FROM scratch\n", &[]).code(2);
-    assert!(output.stderr.contains("no container engine answers\ntried: unix://"), "{}", output.stderr);
-    assert!(output.stderr.contains("it answers HTTP 404: page not found"), "{}", output.stderr);
+    assert!(
+        output
+            .stderr
+            .contains("no container engine answers\ntried: unix://"),
+        "{}",
+        output.stderr
+    );
+    assert!(
+        output
+            .stderr
+            .contains("it answers HTTP 404: page not found"),
+        "{}",
+        output.stderr
+    );
 
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("s");
     // Bound and gone: the file stays, and nobody listens.
     drop(UnixListener::bind(&socket).unwrap());
     let output = build(&socket, "FROM scratch\n", &[]).code(2);
-    assert!(output.stderr.contains("onnection refused"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("onnection refused"),
+        "{}",
+        output.stderr
+    );
 }
 
 #[test]
@@ -116,20 +137,32 @@ fn without_buildkit_what_needs_it_is_an_error_and_never_a_build_argument() {
     let engine = Engine::play(|_, path| {
         assert!(!path.contains("s3cret"), "{path}");
         match path {
-            "/version" => (200, version("1.41", "Podman Engine").to_string().into_bytes()),
+            "/version" => (
+                200,
+                version("1.41", "Podman Engine").to_string().into_bytes(),
+            ),
             _ => (500, b"{\"message\": \"not asked for\"}".to_vec()),
         }
     });
     let check = |dockerfile: &str, args: &[&str], expected: &str| {
         let output = build(&engine.socket(), dockerfile, args).code(2);
         assert!(
-            output.stderr.contains("builds without BuildKit, and ") && output.stderr.contains(expected),
+            output.stderr.contains("builds without BuildKit, and ")
+                && output.stderr.contains(expected),
             "{}",
             output.stderr
         );
     };
-    check("FROM scratch\n", &["--secret", "id=k,env=KEY"], "--secret needs it");
-    check("FROM scratch\n", &["--platform", "linux/arm64"], "--platform linux/arm64 needs it");
+    check(
+        "FROM scratch\n",
+        &["--secret", "id=k,env=KEY"],
+        "--secret needs it",
+    );
+    check(
+        "FROM scratch\n",
+        &["--platform", "linux/arm64"],
+        "--platform linux/arm64 needs it",
+    );
     check(
         "FROM a\n\nRUN --mount=type=cache,target=/c make\n",
         &[],
@@ -154,7 +187,9 @@ fn a_full_disk_is_said_and_nothing_is_left() {
     });
     let output = build(&engine.socket(), "FROM scratch\n", &[]).code(1);
     assert!(
-        output.stderr.contains("cannot build: the disk of the engine is full: write /var/lib/docker/x"),
+        output
+            .stderr
+            .contains("cannot build: the disk of the engine is full: write /var/lib/docker/x"),
         "{}",
         output.stderr
     );

@@ -34,6 +34,9 @@ const OUTPUT_INTERVAL: Duration = Duration::from_millis(200);
 /// Importing that takes longer than this gets a line, so that nobody waits before an empty screen.
 const SLOW_START: Duration = Duration::from_secs(2);
 
+/// How often is looked whether a first version that did not start is mended, so that the prompt can open.
+const MENDED: Duration = Duration::from_millis(100);
+
 /// Everything that a run needs.
 pub(in crate::cli) struct Development<'a> {
     pub(in crate::cli) options: DevOptions,
@@ -142,11 +145,11 @@ impl Development<'_> {
                     self.stop.cancel();
                     outcome
                 };
-                let talking = self.converse(urls.as_ref(), &environment);
+                let conversing = self.converse(urls.as_ref(), &environment);
                 let inspecting = self.inspect(urls.as_ref());
                 tokio::select! {
-                    (outcome, talked, ()) = async { tokio::join!(serving, talking, inspecting) } => {
-                        outcome.and(talked).map(|()| ExitCode::Success)
+                    (until_stop, conversed, ()) = async { tokio::join!(serving, conversing, inspecting) } => {
+                        until_stop.and(conversed).map(|()| ExitCode::Success)
                     }
                     never = self.press_keys(keys, &environment, page) => match never {},
                 }
@@ -256,6 +259,13 @@ impl Development<'_> {
         let Some(urls) = urls.filter(|_| self.settings.interactive) else {
             return Ok(());
         };
+        // There is nothing to talk to before; what is wrong has its event, and a save mends it.
+        while environment.status().serving.is_none() {
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(()),
+                () = tokio::time::sleep(MENDED) => {}
+            }
+        }
         let reloaded = Arc::clone(environment);
         let docs = urls.docs();
         let own = [

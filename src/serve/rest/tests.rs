@@ -66,7 +66,7 @@ fn app(token: Option<&str>, status: &str) -> Router {
     routes(
         Arc::new(Echo),
         Arc::new(Fixed(json!({"status": status}))),
-        guard,
+        &guard,
     )
 }
 
