@@ -63,7 +63,7 @@ fn people_get_tables() {
         "\
 shop 0.0.1
 Sell things. Be kind.
-MCP 2025-11-25: logging, prompts, resources, tools
+MCP 2025-11-25: logging, completions, prompts, resources, tools
 imported in [TIME], initialized in [TIME]
 each rollout in a fork of its own: memory is isolated, files and services are shared
 holds 1 task

@@ -107,7 +107,7 @@ fn a_good_environment_passes_every_stage() {
         lines,
         [
             "1 start ok [TIME] imported; each rollout in a fork of its own: memory is isolated, files and services are shared",
-            "2 initialize ok [TIME] quiz 0.0.1, MCP 2025-11-25: logging, prompts, resources, tools",
+            "2 initialize ok [TIME] quiz 0.0.1, MCP 2025-11-25: logging, completions, prompts, resources, tools",
             "3 list ok [TIME] 2 tools, 2 scenarios",
             "4 tool ok [TIME] count() answered `0`",
             "5 scenario ok [TIME] quiz:free set up in [TIME] (`Say something`), graded 0.500 in [TIME]",
@@ -467,4 +467,26 @@ async def count(target: int = 3):
         "{scenario}"
     );
     assert_eq!(check_of(&output, "sessions")["status"], "passed");
+}
+
+#[test]
+fn the_tasks_beside_an_environment_are_of_use() {
+    let tasks = "env: env.py\ntasks:\n  - {scenario: sum, args: {a: 40}}\n";
+    for source in ["env.py", "."] {
+        let output = debug(&[source, "--json"])
+            .file("tasks.yaml", tasks)
+            .run()
+            .code(0);
+        let detail = check_of(&output, "scenario")["detail"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(detail.contains("`What is 40 + 2?`"), "{detail}");
+    }
+    // One that is broken keeps nothing from being checked.
+    let output = debug(&["--json"])
+        .file("tasks.yaml", "nonsense: [")
+        .run()
+        .code(0);
+    assert_statuses(&output, ALL_PASSED);
 }
