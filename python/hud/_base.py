@@ -294,8 +294,8 @@ class Base:
         self._keeper.kill()
 
 
-def refuse(connection: socket.socket, kind: str, message: str) -> None:
+def refuse(connection: socket.socket, kind: str, message: str, **more: Any) -> None:
     """Tell a client why its connection will not be served, and close it."""
     with contextlib.suppress(OSError):
-        connection.send(line({"hud": 1, "error": {"kind": kind, "message": message}}))
+        connection.send(line({"hud": 1, "error": {"kind": kind, "message": message, **more}}))
     connection.close()

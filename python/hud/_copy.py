@@ -13,6 +13,7 @@ import os
 import random
 import shutil
 import socket
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -27,23 +28,22 @@ from hud.environment import Environment
 
 _SKIPPED = {".git", ".venv", "__pycache__", ".hud"}
 
+# The process that takes care of what a copy leaves behind.
+_base = 0
+
 
 def prepare(hello: dict[str, Any], folder: str, tmpdir: str) -> None:
-    """Make the process this rollout's own: log, environment variables, temporary folder, working directory, random state."""
+    """Make the process this rollout's own: log, variables, temporary folder, working directory, random state."""
+    global _base
+    _base = os.getppid()
     log = hello.get("log")
     if log:
         fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         os.dup2(fd, 1)
         os.dup2(fd, 2)
         os.close(fd)
-    for name, value in (hello.get("env") or {}).items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = str(value)
-    for name in ("TMPDIR", "TEMP", "TMP"):
-        os.environ[name] = tmpdir
-    tempfile.tempdir = tmpdir
+    set_variables(hello.get("env"))
+    set_temporary(tmpdir)
     target = hello.get("cwd") or folder
     if hello.get("workdir") == "copy":
         copied = os.path.join(tmpdir, "workdir")
@@ -53,6 +53,22 @@ def prepare(hello: dict[str, Any], folder: str, tmpdir: str) -> None:
         os.chdir(target)
         os.environ["PWD"] = target
     seed(hello.get("seed"))
+
+
+def set_variables(variables: dict[str, Any] | None) -> None:
+    """Set environment variables, and remove those whose value is None."""
+    for name, value in (variables or {}).items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = str(value)
+
+
+def set_temporary(folder: str) -> None:
+    """Make a folder the one for temporary files."""
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        os.environ[name] = folder
+    tempfile.tempdir = folder
 
 
 def seed(value: int | None) -> None:
@@ -188,7 +204,17 @@ def leave(code: int, tmpdir: str) -> NoReturn:
     except (OSError, ValueError):
         pass  # A closed stream must not keep the process here.
     try:
-        # The base removes what is left; doing it here keeps the base free for others meanwhile.
-        remove_folder(tmpdir)
+        # The base removes what is left; doing it here keeps the base free for others meanwhile. What stayed
+        # unused it gives to the next copy, if it lives.
+        if os.getppid() != _base or not is_unused(tmpdir):
+            remove_folder(tmpdir)
     finally:
         os._exit(code)
+
+
+def is_unused(folder: str) -> bool:
+    """True for a temporary folder that is as it was made."""
+    try:
+        return not os.listdir(folder) and stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+    except OSError:
+        return False

@@ -16,6 +16,9 @@ from hud._base import CLOSE_SECONDS, Base, refuse
 from hud._process import signal_group
 from hud.environment import Environment
 
+# More than that many copies at once are rare, and a base that is killed leaves these behind.
+_SPARE = 256
+
 
 class Living:
     """A running copy."""
@@ -43,6 +46,7 @@ class Copies:
         self._spawn = spawn
         self._temporary = tempfile.gettempdir()
         self._living: dict[int, Living] = {}
+        self._spare: list[str] = []
 
     def start(self, connection: socket.socket, hello: dict[str, Any], raw: bytes) -> None:
         """Start a copy for a connection."""
@@ -63,6 +67,8 @@ class Copies:
         self._living[pid] = Living(pid, hello.get("trace_id"), tmpdir)
 
     def _make_folder(self) -> str:
+        if self._spare:
+            return self._spare.pop()
         # mkdtemp does the same with more code, and this is on the way to every first answer.
         path = os.path.join(self._temporary, f"hud-copy-{os.urandom(8).hex()}")
         os.mkdir(path, 0o700)
@@ -104,9 +110,16 @@ class Copies:
         living = self._living.pop(pid, None)
         if living is None:
             return False
-        _copy.remove_folder(living.tmpdir)
+        self._take_back(living.tmpdir)
         self._base.tell_exit(living.trace_id, pid, status)
         return True
+
+    def _take_back(self, folder: str) -> None:
+        """Keep a folder that stayed unused for the next copy: most do, and making and removing one costs more."""
+        if len(self._spare) < _SPARE and _copy.is_unused(folder):
+            self._spare.append(folder)
+        else:
+            _copy.remove_folder(folder)
 
     def next_time(self) -> float | None:
         """The next kill."""
@@ -143,3 +156,5 @@ class Copies:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(living.pid, 0)
             _copy.remove_folder(living.tmpdir)
+        for folder in self._spare:
+            _copy.remove_folder(folder)

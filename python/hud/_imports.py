@@ -97,7 +97,10 @@ class Stash(Protocol):
         """The spec of such a module, as it was found."""
 
     def reveal(self, name: str) -> tuple[ModuleType, list[str]]:
-        """Let a module be seen, and with it all that importing it loads: their names. May raise Mismatch."""
+        """Let a module be seen, and with it all that importing it loads: the names that were looked for."""
+
+    def check(self, name: str) -> None:
+        """Mismatch when it was loaded under other circumstances than those of now."""
 
 
 class Environ(_ENVIRON):  # type: ignore[misc]
@@ -264,12 +267,13 @@ class Imports:
     def reveal(self, name: str) -> ModuleType:
         """A stashed module is being imported."""
         assert self._stash is not None
-        try:
-            module, names = self._stash.reveal(name)
-        except Mismatch as error:
-            if self._start_over is None:
-                raise
-            self._start_over(error)
+        if self._recording and self._start_over is not None:
+            # Later there is no way back: then a copy imports it, or we do.
+            try:
+                self._stash.check(name)
+            except Mismatch as error:
+                self._start_over(error)
+        module, names = self._stash.reveal(name)
         self._note_foreign(names)
         return module
 

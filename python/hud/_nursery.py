@@ -113,6 +113,7 @@ class Nursery:
         warm_up()
         self._legacy = Legacy()
         self._stash = stash
+        self._stash.complete()
         self._modules: list[str] = []
         self._failed: list[str] = []
         self._bases: dict[int, int] = {}
@@ -197,7 +198,7 @@ class Nursery:
                 self._modules.append(name)
             else:
                 self._failed.append(name)
-        self._stash.note_folders()
+        self._stash.complete()
         self._freeze()
         if asked is not None:
             message = {
@@ -371,7 +372,6 @@ class Nursery:
         place = sys.orig_argv.index("--nursery")
         sys.orig_argv[place:] = start.args
         sys.argv[1:] = start.args
-        self._stash.leave()
         self._legacy.forget()
         self._stash.seed_numpy()
         return Base(start, options, self._stash)

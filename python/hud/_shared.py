@@ -13,15 +13,14 @@ import contextvars
 import os
 import socket
 import sys
-import tempfile
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
 from hud import _context, _copy, _sampling
+from hud._base import refuse
 from hud._context import Call
 from hud._frames import ErrorReport
-from hud._jsonable import line
 from hud._mcp import Server
 from hud._passing import Channel
 from hud._pulse import Pulse, Selector
@@ -234,14 +233,14 @@ class SharedProcess:
                 os.close(descriptor)
             self._tell({"closed": number, "refused": 1})
             return
-        for name, value in (order.get("env") or {}).items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = str(value)
-        connection = Connection(self, number, order.get("trace_id"), socket.socket(fileno=descriptor))
-        if not self.finished:
-            self._connections[number] = connection
+        connection = socket.socket(fileno=descriptor)
+        try:
+            _copy.set_variables(order.get("env"))
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            refuse(connection, type(error).__name__, str(error))
+            self._tell({"closed": number, "refused": 1})
+            return
+        self._connections[number] = Connection(self, number, order.get("trace_id"), connection)
 
     def closed(self, connection: Connection) -> None:
         """A connection has ended."""
@@ -326,9 +325,7 @@ class SharedProcess:
 
 def prepare(tmpdir: str) -> None:
     """Give the process a temporary folder of its own. `random` goes on where importing left it."""
-    for name in ("TMPDIR", "TEMP", "TMP"):
-        os.environ[name] = tmpdir
-    tempfile.tempdir = tmpdir
+    _copy.set_temporary(tmpdir)
 
 
 def serve(
@@ -348,8 +345,7 @@ def fail(channel: socket.socket, report: dict[str, Any], tmpdir: str) -> NoRetur
     try:
         for _, descriptor in Channel(channel).receive():
             if descriptor is not None:
-                with socket.socket(fileno=descriptor) as connection, contextlib.suppress(OSError):
-                    connection.send(line({"hud": 1, "error": report}))
+                refuse(socket.socket(fileno=descriptor), **report)
     finally:
         _copy.leave(3, tmpdir)
 

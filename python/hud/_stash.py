@@ -30,9 +30,20 @@ class Group:
         # In the order of `sys.modules`, and those that were looked for in the order in which they were.
         self.names: list[str] = []
         self.found: dict[str, None] = {}
+        self.needs: list[Group] = []
         self.output = b""
         # The variables that it has read; None among them stands for all.
         self.read: set[str | None] = set()
+
+    def replay(self) -> None:
+        """Write what its import has printed, once."""
+        for needed in self.needs:
+            needed.replay()
+        self.needs = []
+        output, self.output = self.output, b""
+        if output:
+            with contextlib.suppress(OSError):
+                os.write(2, output)
 
 
 class Stash:
@@ -48,10 +59,13 @@ class Stash:
         self._variables = Variables()
         self._flush_c: Callable[[Any], Any] = lambda _: None
         self._loading: Group | None = None
+        self._in_base = False
         # Files as they were before they were loaded, those that are not installed, and what was not found.
         self.loose_files: list[str] = []
         self.files: dict[str, tuple[int, ...]] = {}
         self.not_found: set[str] = set()
+        # The names that a file of the project must not have, or it would be imported in place of what is here.
+        self.top_level: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
         return name in self._modules or name in self._before
@@ -60,13 +74,9 @@ class Stash:
         """A module, seen or not."""
         return self._modules.get(name)
 
-    @property
-    def top_level(self) -> set[str]:
-        """The names that a file of the project must not have, or it would be imported in place of what is here."""
-        return {name.partition(".")[0] for name in self._modules} - self._before | self.not_found
-
-    def note_folders(self) -> None:
-        """Note the folders in which things get installed, as they are now that everything is loaded."""
+    def complete(self) -> None:
+        """Everything is loaded: note what is compared with it at each start."""
+        self.top_level = {name.partition(".")[0] for name in self._modules} - self._before | self.not_found
         for folder in sys.path:
             if is_installed(os.path.join(folder, "")):
                 with contextlib.suppress(OSError):
@@ -101,6 +111,7 @@ class Stash:
     def leave(self) -> None:
         """In a base: its own finder takes over (see `_imports`)."""
         sys.meta_path.remove(self)
+        self._in_base = True
 
     def load(self, name: str) -> tuple[list[str], BaseException | None]:
         """Import a module and hide what that has loaded; the names of what is new, and what went wrong."""
@@ -208,32 +219,31 @@ class Stash:
         spec = (_values(self._modules[name]) or {}).get("__spec__")
         return spec if isinstance(spec, importlib.machinery.ModuleSpec) else importlib.machinery.ModuleSpec(name, None)
 
-    def reveal(self, name: str) -> tuple[ModuleType, list[str]]:
-        """Let a module be seen, and with it all that importing it loads: the names that were looked for.
-
-        Mismatch when a variable has changed since that it had read while it was loaded.
-        """
+    def check(self, name: str) -> None:
+        """Mismatch when a variable has changed since that was read while the module was loaded."""
         group = self._groups.get(name)
-        names = [name] if group is None else group.names
         if group is not None:
             changed = self._variables.changed_for([key for key in group.read if key], None in group.read)
             if changed:
                 raise Mismatch(f"`{name}` was loaded before {', '.join(changed)} had changed")
-            self._replay(group)
-        for shown in names:
-            if shown in self._hidden:
-                self._hidden.remove(shown)
-                sys.modules[shown] = self._modules[shown]
-                values, attribute = self._attributes.pop(shown, (None, ""))
-                if values is not None:
-                    values[attribute] = self._modules[shown]
-        return self._modules[name], [name] if group is None else list(group.found)
 
-    def _replay(self, group: Group) -> None:
-        output, group.output = group.output, b""
-        if output:
-            with contextlib.suppress(OSError):
-                os.write(2, output)
+    def reveal(self, name: str) -> tuple[ModuleType, list[str]]:
+        """Let a module be seen, and with it all that importing it loads: the names that were looked for."""
+        group = self._groups.get(name)
+        names = [name] if group is None else group.names
+        shown = {each: self._modules[each] for each in names if each in self._hidden}
+        self._hidden.difference_update(shown)
+        sys.modules.update(shown)
+        for each in shown.keys() & self._attributes.keys():
+            values, attribute = self._attributes.pop(each)
+            values[attribute] = shown[each]
+        if group is None:
+            return self._modules[name], [name]
+        if self._loading is not None:
+            self._loading.needs.append(group)
+        elif self._in_base:
+            group.replay()
+        return self._modules[name], list(group.found)
 
 
 def stamp(path: str) -> tuple[int, ...]:

@@ -56,6 +56,8 @@ class Process:
         self.pulse = pulse
         self.tmpdir = tmpdir
         self.sessions: dict[int, Session] = {}
+        # Those that were told to end.
+        self.closing: set[Session] = set()
         self.watch_at: float | None = None
         self.asked = False
         self.answer: str | None = None
@@ -97,6 +99,7 @@ class Shared:
         self._channels: dict[int, Process] = {}
         self._number = 0
         self._accepting = True
+        self._ending = False
 
     # -- connections ------------------------------------------------------------------------------
 
@@ -120,6 +123,8 @@ class Shared:
         self._order(process, order, connection)
 
     def _objection(self, hello: dict[str, Any]) -> str | None:
+        if self._ending:
+            return "the worker is ending"
         if hello.get("workdir") == "copy":
             return "one process serves every session, so none can work in a copy of the folder; use fork or spawn"
         if hello.get("cwd") and os.path.realpath(hello["cwd"]) != os.path.realpath(self._base.folder):
@@ -202,6 +207,7 @@ class Shared:
             if "closed" in message:
                 session = process.sessions.pop(message["closed"], None)
                 if session is not None:
+                    process.closing.discard(session)
                     self._base.tell_exit(session.trace_id, process.pid, _REFUSED if "refused" in message else 0)
             elif "awake" in message:
                 process.watch_at = time.monotonic() + self._blocked_seconds
@@ -261,6 +267,7 @@ class Shared:
         process, session = found
         now = time.monotonic()
         if operation in ("close", "kill"):
+            process.closing.add(session)
             session.close_by = now + CLOSE_SECONDS
             session.look_at = session.close_by if operation == "close" else now + _STUCK_SECONDS
         self._order(process, {"op": operation, "id": session.number})
@@ -301,7 +308,7 @@ class Shared:
                 process.watch_at,
                 process.look_at,
                 process.kill_at,
-                *(session.look_at for session in process.sessions.values()),
+                *(session.look_at for session in process.closing),
             )
             if at is not None
         ]
@@ -312,7 +319,7 @@ class Shared:
         for process in list(self._processes.values()):
             if process.watch_at is not None and process.watch_at <= now:
                 self._watch(process, now)
-            for session in process.sessions.values():
+            for session in process.closing:
                 if session.look_at is not None and session.look_at <= now:
                     self._look_at_session(process, session, now)
             if process.look_at is not None and process.look_at <= now:
@@ -378,6 +385,7 @@ class Shared:
 
     def end(self, hurry: bool) -> None:
         """Ask every process to end."""
+        self._ending = True
         for process in self._processes.values():
             seconds = 1.0 if hurry else CLOSE_SECONDS - 1
             process.channel.send({"op": "end", "seconds": seconds, "hurry": hurry})

@@ -2,6 +2,26 @@
 
 An environment is a declaration. Serving it is the business of the worker (`hud.worker`), but a plain
 script can call local tools and run local scenarios too, which is how environments get tested.
+
+    env = Environment("orders", instructions="A shop's order book.")
+
+    @env.tool                                        # arguments and result described by annotations
+    async def cancel(order: str, ctx: Context) -> str:
+        await ctx.report_progress(1, 2)              # see hud.Context
+        sure = await ctx.elicit(f"Cancel {order}?", bool)
+        ...
+
+    @env.tool                                        # text, images, files: content blocks, in a list or alone
+    def chart() -> ImageContent:
+        return ImageContent.from_file("chart.png")
+
+    @env.resource("orders://{id}", mime_type="application/json", complete={"id": lambda request: ids(request.value)})
+    def order(id: str) -> dict: ...                  # env.notify_resource_updated("orders://7") tells who watches it
+
+    @env.prompt                                      # beside the scenarios, which are prompts too
+    def summary(style: Literal["short", "long"] = "short") -> str: ...
+
+Tools, resources and prompts may be added and removed while clients are connected.
 """
 
 from __future__ import annotations

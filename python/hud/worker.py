@@ -84,7 +84,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _nursery() -> ForkedBase | None:
-    _import_ours()
+    _import_ours(None)
     before = set(sys.modules)
     from hud._channels import Control
     from hud._stash import Stash
@@ -109,13 +109,31 @@ def _take_stdio() -> tuple[int, int]:
     return read_fd, write_fd
 
 
-def _import_ours() -> None:
-    """Everything of this package that is loaded before an environment is, however the base was started."""
+def _import_ours(isolation: str | None) -> None:
+    """Everything that a base needs of this package and of the standard library, before an environment is loaded.
+
+    A file beside the environment may be called like a module, and is in front of it on `sys.path` then.
+    """
+    import contextlib
+
     from hud import _base, _channels, _copy, _describe, _imports, _isolation, _loading, _process  # noqa: F401
+
+    if isolation is None:
+        return
+    with contextlib.suppress(ImportError):
+        import ctypes  # noqa: F401
+    if isolation == "shared":
+        from hud import _supervise  # noqa: F401
+    else:
+        from hud import _fork, _warmup  # noqa: F401
+    if isolation != "fork":
+        from hud import _spawn  # noqa: F401
 
 
 def _base(options: argparse.Namespace, forked: ForkedBase | None) -> int:
-    _import_ours()
+    _import_ours(options.isolation)
+    if forked is not None:
+        forked.stash.leave()
     from hud import _channels, _isolation
     from hud._base import Base
     from hud._process import listen

@@ -1,6 +1,7 @@
 //! Ctrl-C, SIGTERM and SIGHUP (the terminal was closed): once ends in order, twice ends at once.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -17,20 +18,32 @@ pub(super) async fn interruptible<T>(
     stopping: &str,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
+    let nobody = AtomicBool::new(false);
+    interruptible_unless(&nobody, cancel, printer, stopping, work).await
+}
+
+/// As [`interruptible`]; while `is_taken`, Ctrl-C is somebody else's: a prompt, at which it gives up a line or a call.
+pub(super) async fn interruptible_unless<T>(
+    is_taken: &AtomicBool,
+    cancel: &CancellationToken,
+    printer: &Printer,
+    stopping: &str,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     let mut signals = Signals::listen()?;
     tokio::pin!(work);
     tokio::select! {
         // Work first: what has ended has ended, whatever was pressed meanwhile.
         biased;
         outcome = &mut work => return outcome,
-        () = signals.next() => {}
+        () = signals.next(is_taken) => {}
     }
     cancel.cancel();
     printer.talk(stopping);
     tokio::select! {
         biased;
         outcome = &mut work => outcome,
-        () = signals.next() => Err(Failure::Interrupted),
+        () = signals.next(is_taken) => Err(Failure::Interrupted),
     }
 }
 
@@ -49,11 +62,15 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hang_up.recv() => {}
+    async fn next(&mut self, is_taken: &AtomicBool) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => if !is_taken.load(Ordering::Relaxed) {
+                    return;
+                },
+                _ = self.terminate.recv() => return,
+                _ = self.hang_up.recv() => return,
+            }
         }
     }
 }

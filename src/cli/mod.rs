@@ -21,10 +21,6 @@ mod dev;
 mod discovery;
 mod exit_code;
 mod failure;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "`hud dev --inspector` is what starts it")
-)]
 mod inspector;
 mod interrupt;
 mod job;

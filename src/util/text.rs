@@ -119,12 +119,6 @@ mod tests {
     }
 
     #[test]
-    fn bytes_read_well() {
-        let shown = [0, 999, 3_400, 1_200_000_000].map(bytes);
-        assert_eq!(shown, ["0 B", "999 B", "3.4 KB", "1.2 GB"]);
-    }
-
-    #[test]
     fn one_line_is_short() {
         assert_eq!(one_line("a\n b\tc", 10), "a b c");
         assert_eq!(one_line("abcdef", 4), "abc…");

@@ -223,7 +223,7 @@ fn a_server_behind_a_url_is_analyzed() {
         .iter()
         .map(|resource| resource["uri"].as_str().unwrap())
         .collect();
-    assert_eq!(uris, ["shop:sell", "shop://rules"]);
+    assert_eq!(uris, ["shop://rules", "shop:sell"]);
     drop(server);
 }
 

@@ -493,6 +493,52 @@ fn a_client_is_told_how_to_connect_and_nothing_else_is_on_stdout() {
     );
 }
 
+#[test]
+fn the_inspector_is_started_and_ended() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let test = dev(&["--port", "0", "--inspector"])
+        .file("bin/node", "#!/bin/sh\necho v22.20.0\n")
+        .file(
+            "bin/npx",
+            "#!/bin/sh\necho $$ > \"$HOME/npx\"\necho MCP Inspector is up and running\nexec sleep 600\n",
+        );
+    let bin = test.dir().join("bin");
+    for program in ["node", "npx"] {
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(bin.join(program), executable).unwrap();
+    }
+    let path = std::env::var("PATH").unwrap();
+    let pid_file = test.home().join("npx");
+    let running = test
+        .env("PATH", format!("{}:{path}", bin.display()))
+        .spawn();
+    running.wait_for_stderr("MCP Inspector: http://127.0.0.1:");
+    let pid: i32 = std::fs::read_to_string(pid_file)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    running.signal(rustix::process::Signal::TERM);
+    running.wait().code(0);
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    assert!(
+        rustix::process::test_kill_process(pid).is_err(),
+        "it still runs"
+    );
+}
+
+#[test]
+fn a_prompt_calls_the_server_itself() {
+    let output = dev(&["--port", "0", "--interactive"])
+        .stdin("tools\ncall greet name=Robin\nreload\nquit\n")
+        .run()
+        .code(0);
+    let lines: Vec<&str> = output.stdout.lines().collect();
+    assert!(lines[0].ends_with("/mcp"), "{}", output.stdout);
+    assert!(lines.contains(&"hello Robin"), "{}", output.stdout);
+    assert!(output.dir().join("shut-down").is_file());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_in_any_language_is_reloaded_behind_the_same_session() {
     let source = include_str!("data/counter_server.py");

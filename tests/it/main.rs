@@ -16,6 +16,8 @@ mod debug;
 mod dev;
 mod dev_reload;
 mod docker;
+mod docker_build;
+mod docker_fake;
 mod docker_ignore;
 mod engine;
 mod eval;

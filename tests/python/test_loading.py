@@ -41,6 +41,13 @@ class Sources(unittest.TestCase):
         files = {"env.py": ENV.format(name="a"), "argparse.py": "1 / 0", "socket.py": "1 / 0", "select.py": "1 / 0"}
         self.assertEqual(self.name(files, "env.py"), "a")
 
+    def test_files_called_like_what_is_needed_later(self) -> None:
+        names = ("ctypes", "mmap", "resource", "selectors", "struct", "subprocess", "tempfile", "threading", "gc")
+        files = {"env.py": ENV.format(name="a"), **{f"{name}.py": "1 / 0" for name in names}}
+        for isolation in ("fork", "spawn", "shared"):
+            with Worker(files, "--isolation", isolation, entry="env.py") as worker:
+                self.assertEqual(worker.connect().request("ping"), {})
+
     def test_a_package(self) -> None:
         files = {
             "pkg/__init__.py": "from .environment import env\nfrom pkg import scenarios\nimport beside\n",

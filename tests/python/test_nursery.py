@@ -314,12 +314,31 @@ class Fresh(NurseryTest):
             self.assertEqual(self.read(base), "sweet")
             self.assertEqual(base.log.read_text().count("top"), 1)
 
+    def test_a_variable_that_is_set_for_what_is_imported_later_or_lazily(self) -> None:
+        nursery = self.nursery("heavy", "other")
+        text = "import heavy, os\nos.environ['OMP_NUM_THREADS'] = '1'\n"
+        self.project(text + "@env.tool\ndef value() -> str:\n    import other\n    return other.__name__\n")
+        for isolation in ("shared", "fork"):
+            with nursery.start("--isolation", isolation) as base:
+                self.forked(base)
+                self.assertEqual(self.read(base), "other")
+                self.assertNotIn("starting anew", base.log.read_text())
+
+    def test_a_namesake_of_what_the_nursery_itself_needs(self) -> None:
+        self.project("import resource\n@env.tool\ndef value() -> str:\n    return str(resource.__file__)\n")
+        nursery = self.nursery()
+        self.home.write("project/resource.py", "")
+        with nursery.start() as base:
+            self.plain(base, "resource.py has the name of a module")
+            self.assertEqual(self.read(base), str(self.home.project / "resource.py"))
+
     def test_what_an_import_prints_is_in_each_log(self) -> None:
         text = "import os, warnings\nprint('hello')\nos.system('echo shell')\nwarnings.warn('old', UserWarning)\n"
         self.home.write("site-packages/loud.py", text + "import ctypes\nctypes.CDLL(None).puts(b'from C')\n")
-        self.project("print('before')\nimport loud\nprint('after')\nimport heavy, loud\n")
-        nursery = self.nursery("loud", "heavy")
-        for _ in range(2):
+        self.home.write("site-packages/louder.py", "import loud\nprint('louder')\n")
+        nursery = self.nursery("loud", "louder", "heavy")
+        for name in ("loud", "louder", "loud, louder"):
+            self.project(f"print('before')\nimport {name}\nprint('after')\nimport heavy, {name}\n")
             with nursery.start() as base:
                 self.forked(base)
                 lines = base.log.read_text().splitlines()
@@ -327,6 +346,7 @@ class Fresh(NurseryTest):
                 for line in ("hello", "shell", "from C"):
                     self.assertEqual(lines.count(line), 1, lines)
                 self.assertEqual(sum("UserWarning: old" in line for line in lines), 1)
+                self.assertEqual("louder" in lines, "louder" in name)
         self.assertEqual(nursery.log.read_text(), "")
 
     def test_random_numbers_differ(self) -> None:

@@ -345,6 +345,10 @@ class Sessions(SharedTest):
             client = worker.connect(**hello)
             self.assertIn("one process serves every session", client.greeting["error"]["message"])
             self.assertEqual(worker.wait_exit(client)["code"], 3)
+        for hello in ({"env": {"A=B": "x"}}, {"env": {"A": "\0"}}, {"env": ["x"]}):
+            client = worker.connect(**hello)
+            self.assertIn(client.greeting["error"]["kind"], ("ValueError", "OSError", "AttributeError"))
+            self.assertEqual(worker.wait_exit(client)["code"], 1)
         self.assertEqual(worker.connect().text("bump"), "1")
 
     def test_a_background_task_that_exits_ends_nobody(self) -> None:

@@ -197,9 +197,39 @@ class Isolation(unittest.TestCase):
         self.worker.end(one)
         self.assertFalse(os.path.exists(first["tmp"]))
         self.assertTrue(os.path.isdir(second["tmp"]))
+        two.text("write", path=second["tmp"] + "/left.txt", text="x")
         self.worker.control("kill", two)
         self.worker.wait_exit(two)
         self.assertFalse(os.path.exists(second["tmp"]))
+
+    def test_a_temporary_folder_that_stayed_unused_goes_to_the_next_copy(self) -> None:
+        with Worker(STATE) as worker:
+
+            def folder(use: str = "") -> str:
+                client = worker.connect()
+                path: str = json.loads(client.text("folders"))["tmp"]
+                self.assertEqual((os.listdir(path), os.stat(path).st_mode & 0o777), ([], 0o700))
+                if use == "write":
+                    client.text("write", path=path + "/.hidden", text="x")
+                elif use == "chmod":
+                    os.chmod(path, 0o755)
+                elif use == "remove":
+                    os.rmdir(path)
+                elif use == "crash":
+                    client.text("write", path=path + "/x", text="x")
+                    client.start_call("leave", code=0)
+                worker.end_session(client)
+                return path
+
+            first = folder()
+            self.assertEqual(folder(), first)
+            for use in ("write", "chmod", "remove", "crash"):
+                used = folder(use)
+                # The next one is only asked for when this one has been looked at.
+                self.assertNotEqual(folder(), used, use)
+                self.assertFalse(os.path.exists(used), use)
+            worker.stop()
+            self.assertEqual([name for name in os.listdir(worker.temporary) if name.startswith("hud-copy-")], [])
 
     def test_a_copy_works_in_the_environments_folder(self) -> None:
         folder = json.loads(self.worker.connect().text("folders"))["cwd"]
@@ -403,6 +433,7 @@ class Spawn(unittest.TestCase):
             self.assertEqual(len([name for name in names if name.startswith("socket:")]), 3, names)
             self.assertEqual([name for name in names if name.startswith("pipe:")], [])
             folder = json.loads(one.text("folders"))["tmp"]
+            one.text("write", path=folder + "/left.txt", text="x")
             self.assertIn("from print\n", worker.end(one))
             self.assertFalse(os.path.exists(folder))
             two.start_call("crash", number=int(signal.SIGSEGV))

@@ -1,6 +1,7 @@
 //! `hud dev`: serves an environment while it is written.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use tokio_util::sync::CancellationToken;
 
@@ -9,7 +10,7 @@ use crate::cli::context::{Context, block_on, verbosity};
 use crate::cli::dev::{self, Development};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::interrupt::interruptible;
+use crate::cli::interrupt::interruptible_unless;
 use crate::cli::settings::{DevSettings, ProjectSettings};
 use crate::config::env_vars;
 use crate::dev::DevOptions;
@@ -44,6 +45,7 @@ pub(in crate::cli) fn run(
         scratch.path().to_owned(),
         settings.import_timeout,
     )?;
+    let context: &Context<'_> = context;
     let stop = CancellationToken::new();
     let development = Development {
         options: DevOptions {
@@ -58,14 +60,23 @@ pub(in crate::cli) fn run(
         },
         environments: options,
         settings,
-        variables: context.environment.clone(),
-        printer: context.printer.clone(),
+        context,
         stop: stop.clone(),
+        is_conversing: AtomicBool::new(false),
     };
     block_on(async {
         let words = "stopping: sessions are closed (Ctrl-C again to stop at once)";
         let work = development.run();
-        Box::pin(interruptible(&stop, &context.printer, words, work)).await
+        let is_conversing = &development.is_conversing;
+        let printer = &context.printer;
+        Box::pin(interruptible_unless(
+            is_conversing,
+            &stop,
+            printer,
+            words,
+            work,
+        ))
+        .await
     })
 }
 

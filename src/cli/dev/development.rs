@@ -1,22 +1,25 @@
 //! One run: the environment, the server before it, what is told, what keys do.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::context::Context;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
+use crate::cli::inspector::{self, InspectorOptions};
+use crate::cli::repl::environment as prompt;
 use crate::cli::settings::DevSettings;
 use crate::dev::{DevEnvironment, DevEvent, DevOptions};
 use crate::environment::{EnvironmentOptions, Environments, Isolation};
 use crate::mcp::Limits;
 use crate::serve::access::Token;
 use crate::serve::mcp::{McpServer, ServeOptions};
-use crate::ui::{Keys, OutputError, Printer};
+use crate::ui::{Keys, OutputError};
 
 use super::client::over_http;
 use super::health::Health;
@@ -32,20 +35,20 @@ const OUTPUT_INTERVAL: Duration = Duration::from_millis(200);
 const SLOW_START: Duration = Duration::from_secs(2);
 
 /// Everything that a run needs.
-pub(in crate::cli) struct Development {
+pub(in crate::cli) struct Development<'a> {
     pub(in crate::cli) options: DevOptions,
     pub(in crate::cli) environments: EnvironmentOptions,
     pub(in crate::cli) settings: DevSettings,
-    /// The process's, for finding a browser.
-    pub(in crate::cli) variables: BTreeMap<String, String>,
-    pub(in crate::cli) printer: Printer,
+    pub(in crate::cli) context: &'a Context<'a>,
     /// Ends the run in order.
     pub(in crate::cli) stop: CancellationToken,
+    /// Whether the prompt has the terminal, and Ctrl-C with it.
+    pub(in crate::cli) is_conversing: AtomicBool,
 }
 
-impl Development {
+impl Development<'_> {
     /// Serves until `stop`, the end of stdin with `--stdio`, or `q`.
-    pub(in crate::cli) async fn run(self) -> Result<ExitCode, Failure> {
+    pub(in crate::cli) async fn run(&self) -> Result<ExitCode, Failure> {
         // Bound first: a port that is taken should not cost the start of an environment, and clients that come early wait instead of failing.
         let bound = if self.settings.stdio {
             None
@@ -65,7 +68,7 @@ impl Development {
         let settings = &self.settings;
         let bound = listen(settings.host, settings.port, settings.strict_port).await?;
         if let Some(wanted) = bound.instead_of {
-            self.printer.talk(&format!(
+            self.context.printer.talk(&format!(
                 "port {wanted} is in use; using {} instead",
                 bound.address.port()
             ));
@@ -89,7 +92,7 @@ impl Development {
                 () = self.stop.cancelled() => return None,
                 () = &mut slow, if !is_said => {
                     is_said = true;
-                    self.printer.talk("starting the environment…");
+                    self.context.printer.talk("starting the environment…");
                 }
             }
         }
@@ -121,7 +124,10 @@ impl Development {
             self.announce(urls.as_ref(), &environment, keys.is_some())?;
         }
 
-        let reporter = Reporter::new(self.printer.clone(), self.environments.folder.clone());
+        let reporter = Reporter::new(
+            self.context.printer.clone(),
+            self.environments.folder.clone(),
+        );
         let ended = CancellationToken::new();
         let telling = self.tell(&reporter, events, &ended);
         let serving = async {
@@ -130,8 +136,18 @@ impl Development {
                 Ok(ExitCode::Ungraded)
             } else {
                 let page = urls.as_ref().map(Urls::docs);
+                let serving = async {
+                    let outcome = self.until_stop(&server, bound).await;
+                    // A client that has left, or a socket that failed, ends the others too.
+                    self.stop.cancel();
+                    outcome
+                };
+                let conversing = self.converse(urls.as_ref(), &environment);
+                let inspecting = self.inspect(urls.as_ref());
                 tokio::select! {
-                    outcome = self.until_stop(&server, bound) => outcome.map(|()| ExitCode::Success),
+                    (served, conversed, ()) = async { tokio::join!(serving, conversing, inspecting) } => {
+                        served.and(conversed).map(|()| ExitCode::Success)
+                    }
                     never = self.press_keys(keys, &environment, page) => match never {},
                 }
             };
@@ -171,7 +187,7 @@ impl Development {
     /// Keys of the terminal, where people read what is told there.
     fn keys(&self) -> Option<Keys> {
         let settings = &self.settings;
-        let is_for_people = self.printer.is_terminal()
+        let is_for_people = self.context.printer.is_terminal()
             && !settings.stdio
             && !settings.json
             && !settings.interactive;
@@ -201,30 +217,106 @@ impl Development {
         } else {
             format!("watching {}", watching.join(", "))
         };
-        self.printer
+        self.context
+            .printer
             .talk(&format!("{} · {how} · {watching}", status.name));
         let Some(urls) = urls else {
             return Ok(());
         };
-        if self.printer.is_json() {
-            Reporter::new(self.printer.clone(), self.environments.folder.clone())
-                .listening(urls, &status.name)?;
+        if self.context.printer.is_json() {
+            Reporter::new(
+                self.context.printer.clone(),
+                self.environments.folder.clone(),
+            )
+            .listening(urls, &status.name)?;
             return Ok(());
         }
         match self.settings.client {
             Some(client) => {
-                self.printer.talk(&format!("mcp  {}", urls.mcp()));
+                self.context.printer.talk(&format!("mcp  {}", urls.mcp()));
                 let needs_token = self.settings.token.is_some();
                 let config = over_http(client, &status.name, &urls.mcp(), needs_token);
-                self.printer.data(&config)?;
+                self.context.printer.data(&config)?;
             }
-            None => self.printer.data(&urls.mcp())?,
+            None => self.context.printer.data(&urls.mcp())?,
         }
-        self.printer.talk(&format!("docs {}", urls.docs()));
+        self.context.printer.talk(&format!("docs {}", urls.docs()));
         if with_keys {
-            self.printer.talk(&format!("keys {KEYS}"));
+            self.context.printer.talk(&format!("keys {KEYS}"));
         }
         Ok(())
+    }
+
+    /// The prompt of `--interactive`, at our own server as any other client; its end is the end of the server too.
+    async fn converse(
+        &self,
+        urls: Option<&Urls>,
+        environment: &Arc<DevEnvironment>,
+    ) -> Result<(), Failure> {
+        let Some(urls) = urls.filter(|_| self.settings.interactive) else {
+            return Ok(());
+        };
+        let reloaded = Arc::clone(environment);
+        let docs = urls.docs();
+        let own = [
+            prompt::OwnCommand {
+                name: "reload".to_owned(),
+                does: "Start a new version now".to_owned(),
+                run: Box::new(move || {
+                    reloaded.reload(false);
+                    "reloading".to_owned()
+                }),
+            },
+            prompt::OwnCommand {
+                name: "docs".to_owned(),
+                does: "Say where the page of the tools is".to_owned(),
+                run: Box::new(move || docs.clone()),
+            },
+        ];
+        let options = prompt::Options {
+            printer: &self.context.printer,
+            history: self
+                .context
+                .state()
+                .map(|state| state.join("shell_history")),
+            own: own.into(),
+            cancel: self.stop.clone(),
+        };
+        self.is_conversing.store(true, Ordering::Relaxed);
+        let token = self.settings.token.as_deref();
+        let environment = self.environments.clone();
+        let conversed = prompt::at_url(&urls.mcp(), token, environment, options).await;
+        self.is_conversing.store(false, Ordering::Relaxed);
+        let is_asked = self.stop.is_cancelled();
+        self.stop.cancel();
+        match conversed {
+            // It was our own word that ended it.
+            Err(Failure::Interrupted) if is_asked => Ok(()),
+            conversed => conversed,
+        }
+    }
+
+    /// The MCP Inspector of `--inspector`, until `stop`.
+    async fn inspect(&self, urls: Option<&Urls>) {
+        let Some(urls) = urls.filter(|_| self.settings.inspector) else {
+            return;
+        };
+        let url = urls.mcp();
+        let inspector = inspector::start(InspectorOptions {
+            url: &url,
+            token: self.settings.token.as_deref(),
+            variables: self.environments.variables.clone(),
+            wrapper: self.context.program.clone(),
+            printer: &self.context.printer,
+        });
+        let started = tokio::select! {
+            started = inspector => started,
+            () = self.stop.cancelled() => None,
+        };
+        if let Some(inspector) = started {
+            self.stop.cancelled().await;
+            inspector.close().await;
+        }
     }
 
     /// Serves until `stop` (or, over stdio, until the client leaves).
@@ -252,18 +344,18 @@ impl Development {
         while let Some(key) = next_key(keys.as_mut()).await {
             match press(key) {
                 Some(Press::Reload { cold }) => environment.reload(cold),
-                Some(Press::Clear) => self.printer.clear(),
+                Some(Press::Clear) => self.context.printer.clear(),
                 Some(Press::Open) => {
                     if let Some(page) = &page
-                        && !open_page(page, &self.variables).await
+                        && !open_page(page, &self.context.environment).await
                     {
-                        self.printer.talk(page);
+                        self.context.printer.talk(page);
                     }
                 }
-                Some(Press::Line) => self.printer.talk(""),
-                Some(Press::Help) => self.printer.talk(&format!("keys {KEYS}")),
+                Some(Press::Line) => self.context.printer.talk(""),
+                Some(Press::Help) => self.context.printer.talk(&format!("keys {KEYS}")),
                 Some(Press::Quit) => {
-                    self.printer.talk("stopping: sessions are closed");
+                    self.context.printer.talk("stopping: sessions are closed");
                     self.stop.cancel();
                     break;
                 }

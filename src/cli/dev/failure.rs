@@ -22,12 +22,12 @@ pub(super) fn read(message: &str, folder: &Path) -> Failed {
     let mut lines = message.trim_end().lines();
     let first = lines.next().unwrap_or_default();
     let rest: Vec<&str> = lines.collect();
-    let (place, rest) = match rest.split_first() {
+    let (place, exception) = match rest.split_first() {
         Some((line, after)) if is_place(line) => (Some(line.trim()), after),
         _ => (None, rest.as_slice()),
     };
     let is_import_error = first.starts_with("cannot import ");
-    let Some((exception, frames)) = rest.split_first().filter(|_| is_import_error) else {
+    let Some((exception, frames)) = exception.split_first().filter(|_| is_import_error) else {
         return Failed {
             summary: first.to_owned(),
             more: rest.iter().map(|&line| line.to_owned()).collect(),
@@ -106,6 +106,7 @@ mod tests {
             "Python ended (exit status: 1)",
             &["the end of its log:", "    bye"],
         );
+        check("SyntaxError\n  env.py:3", "SyntaxError", &["  env.py:3"]);
         check("", "", &[]);
     }
 }

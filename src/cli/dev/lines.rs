@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::dev::DevEvent;
 use crate::mcp::{CallOutcome, CallReport};
 use crate::ui::{Paint, Tone, fit};
-use crate::util::text::{one_line, strip_control};
+use crate::util::text::{counted, one_line, strip_control};
 use crate::util::time::fine;
 
 use super::failure;
@@ -96,7 +96,11 @@ const LABEL_WIDTH: usize = 8;
 pub(super) fn entry(happening: &Happening, folder: &Path) -> Entry {
     match happening {
         Happening::Dev(event) => of_event(event, folder),
-        Happening::Output(line) => Entry::new("print", Tone::Dim, strip_control(line)),
+        // Whole: who prints wants to see it.
+        Happening::Output(line) => Entry {
+            is_long: true,
+            ..Entry::new("print", Tone::Dim, strip_control(line))
+        },
     }
 }
 
@@ -224,11 +228,6 @@ fn of_call(call: &CallReport) -> Entry {
 /// A session's id opens it to whoever has it, so only its beginning is shown.
 pub(super) fn short(session: &str) -> String {
     one_line(session, usize::MAX).chars().take(8).collect()
-}
-
-fn counted(count: usize, what: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{s}")
 }
 
 fn listed(files: &[PathBuf], folder: &Path) -> String {

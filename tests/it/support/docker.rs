@@ -29,6 +29,15 @@ impl Docker {
         &self.host
     }
 
+    /// Names for one test that no other test has, and that are gone at its end.
+    pub fn scope(&self, test: &str) -> Scope<'_> {
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        Scope {
+            docker: self,
+            name: format!("hud-test-{test}-{}", &id[..8]),
+        }
+    }
+
     /// A connection of the library.
     pub async fn engine(&self) -> Engine {
         Engine::connect(&EngineSettings {
@@ -85,6 +94,69 @@ impl Docker {
                     .any(|own| path.starts_with(own))
             })
             .collect()
+    }
+}
+
+/// The images and containers of one test.
+pub struct Scope<'a> {
+    docker: &'a Docker,
+    name: String,
+}
+
+impl Scope<'_> {
+    /// The name of its images.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its images.
+    #[track_caller]
+    pub fn images(&self) -> Vec<String> {
+        let filter = format!("reference={}", self.name);
+        let listed = self.docker.say(&[
+            "images",
+            "--filter",
+            &filter,
+            "--format",
+            "{{.Repository}}:{{.Tag}}",
+        ]);
+        listed.lines().map(str::to_owned).collect()
+    }
+
+    /// Fails the test when a container that it started, or a temporary image, is left. Other tests run at the same time: only what has the
+    /// name of this one, or a process that has ended, counts.
+    #[track_caller]
+    pub fn assert_nothing_temporary(&self) {
+        let label = format!("label=org.hud.job=build-{}", self.name);
+        let left = self
+            .docker
+            .say(&["ps", "-a", "--filter", &label, "--format", "{{.ID}}"]);
+        assert_eq!(left, "", "containers are left");
+        let listed = self.docker.say(&[
+            "images",
+            "--filter",
+            "reference=hud-build-temp",
+            "--format",
+            "{{.Tag}}",
+        ]);
+        let left: Vec<&str> = listed
+            .lines()
+            .filter(|tag| {
+                let owner = tag.rsplit_once('-').unwrap().0;
+                hud::docker::Owner::parse(owner).unwrap().has_ended()
+            })
+            .collect();
+        assert_eq!(left, Vec::<&str>::new(), "temporary images are left");
+    }
+}
+
+impl Drop for Scope<'_> {
+    fn drop(&mut self) {
+        let filter = format!("reference={}", self.name);
+        let listed = self.docker.cli(&["images", "-q", "--filter", &filter]);
+        for id in String::from_utf8_lossy(&listed.stdout).lines() {
+            self.docker.cli(&["rmi", "-f", id]);
+        }
     }
 }
 
