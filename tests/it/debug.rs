@@ -468,3 +468,25 @@ async def count(target: int = 3):
     );
     assert_eq!(check_of(&output, "sessions")["status"], "passed");
 }
+
+#[test]
+fn the_tasks_beside_an_environment_are_of_use() {
+    let tasks = "env: env.py\ntasks:\n  - {scenario: sum, args: {a: 40}}\n";
+    for source in ["env.py", "."] {
+        let output = debug(&[source, "--json"])
+            .file("tasks.yaml", tasks)
+            .run()
+            .code(0);
+        let detail = check_of(&output, "scenario")["detail"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(detail.contains("`What is 40 + 2?`"), "{detail}");
+    }
+    // One that is broken keeps nothing from being checked.
+    let output = debug(&["--json"])
+        .file("tasks.yaml", "nonsense: [")
+        .run()
+        .code(0);
+    assert_statuses(&output, ALL_PASSED);
+}

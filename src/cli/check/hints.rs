@@ -167,9 +167,17 @@ pub(super) fn find(text: &str, own: Vec<String>) -> Vec<String> {
         }
     }
     if let Some(place) = place(text) {
-        hints.push(format!("the error comes from {place}"));
+        hints.push(format!("the error comes from {}", from_here(&place)));
     }
     hints
+}
+
+/// A place in a file below the current folder, from there.
+fn from_here(place: &str) -> String {
+    std::path::absolute(".")
+        .ok()
+        .and_then(|here| Path::new(place).strip_prefix(here).ok().map(Path::to_owned))
+        .map_or_else(|| place.to_owned(), |near| near.display().to_string())
 }
 
 fn between<'a>(text: &'a str, start: &str, end: char) -> Option<&'a str> {

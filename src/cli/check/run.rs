@@ -326,6 +326,7 @@ impl Stages<'_, '_> {
             call: call.as_ref(),
             scenario: chosen.as_ref(),
             answer: &self.plan.answer,
+            alone: self.peer.took,
         };
         let outcome = sessions::run(self.peers, self.place, &work).await;
         self.recorder.record(begun.elapsed(), outcome)

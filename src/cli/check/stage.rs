@@ -167,12 +167,21 @@ impl Check {
                 check.status = Status::Failed;
                 let (message, own) = without_hints(&trouble.message);
                 check.hints = hints::find(&format!("{message}\n{}", trouble.log), own);
+                if !is_told(&message, &trouble.log) {
+                    check.log = trouble.log;
+                }
                 check.detail = message;
-                check.log = trouble.log;
             }
         }
         check
     }
+}
+
+/// Whether a message holds every line of the log already, as that of an exception does.
+fn is_told(message: &str, log: &str) -> bool {
+    log.lines()
+        .map(str::trim)
+        .all(|line| message.contains(line))
 }
 
 /// A message without its own hints, and those.
@@ -198,6 +207,20 @@ mod tests {
         let check = Check::new(None, Stage::Start, Duration::ZERO, Err(failed));
         assert_eq!(check.detail, "cannot connect\nsecond line");
         assert_eq!(check.hints, ["is it running?"]);
+    }
+
+    #[test]
+    fn a_log_that_says_nothing_new_is_left_out() {
+        let check = |log: &str, expected: &str| {
+            let trouble = Trouble {
+                message: "grading failed: ValueError: x\nTraceback\n  File \"env.py\"".to_owned(),
+                log: log.to_owned(),
+            };
+            let check = Check::new(None, Stage::Tool, Duration::ZERO, Err(trouble.into()));
+            assert_eq!(check.log, expected);
+        };
+        check("Traceback\n    File \"env.py\"\nValueError: x", "");
+        check("looking\nValueError: x", "looking\nValueError: x");
     }
 
     #[test]

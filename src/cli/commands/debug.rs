@@ -1,5 +1,6 @@
 //! `hud debug`: whether an environment works, stage by stage.
 
+use std::path::Path;
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
@@ -10,9 +11,48 @@ use crate::cli::context::{Context, block_on};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::interruptible;
-use crate::cli::reach::{self, Peers, PeersOptions};
+use crate::cli::reach::{self, Peers, PeersOptions, Place};
+use crate::task::file;
+use crate::task::{EnvironmentSpec, Task};
 
 use super::scenario::arguments;
+
+/// The tasks of the file beside a Python environment, as far as they are of that environment: they say which scenario to play, and with what. A file
+/// that cannot be read is no concern of a check of the environment.
+fn tasks_beside(places: &[Place], lookup: &dyn Fn(&str) -> Option<String>) -> Vec<Task> {
+    let [
+        Place {
+            spec: EnvironmentSpec::Python { source, .. },
+            ..
+        },
+    ] = places
+    else {
+        return Vec::new();
+    };
+    let folder = if source.is_dir() {
+        Some(source.as_path())
+    } else {
+        source.parent()
+    };
+    let is_of_it = |task: &Task| match &task.env {
+        EnvironmentSpec::Python { source: other, .. } => {
+            // A folder and the env.py in it are one environment.
+            let same = |a: &Path, b: &Path| a.canonicalize().ok() == b.canonicalize().ok();
+            same(other, source)
+                || same(other, &source.join("env.py"))
+                || same(&other.join("env.py"), source)
+        }
+        EnvironmentSpec::Servers { .. }
+        | EnvironmentSpec::Image { .. }
+        | EnvironmentSpec::Hub { .. } => false,
+    };
+    folder
+        .and_then(|folder| file::discover(folder).ok())
+        .and_then(|found| file::load(&found, lookup).ok())
+        .map_or_else(Vec::new, |file| {
+            file.tasks.into_iter().filter(is_of_it).collect()
+        })
+}
 
 /// Runs the checks.
 pub(in crate::cli) fn run(args: &DebugArgs, context: &Context<'_>) -> Result<ExitCode, Failure> {
@@ -33,7 +73,11 @@ pub(in crate::cli) fn run(args: &DebugArgs, context: &Context<'_>) -> Result<Exi
             .map(|arg| (arg.key.clone(), arg.value.clone()))
             .collect(),
         answer: args.answer.clone().unwrap_or_default(),
-        tasks: reached.tasks,
+        tasks: if reached.tasks.is_empty() {
+            tasks_beside(&reached.places, &|name| variables.value(name))
+        } else {
+            reached.tasks
+        },
     };
     let logs = tempfile::TempDir::with_prefix("hud-logs-")?;
     let options = PeersOptions::of_project(context, &variables, &args.reach, logs.path())?;

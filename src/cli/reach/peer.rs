@@ -181,6 +181,15 @@ impl Peers {
 
     /// Opens a connection of its own: a copy, a process, a session.
     pub(in crate::cli) async fn open(&self, place: &Place) -> Result<Peer, Trouble> {
+        self.open_within(place, self.timeout()).await
+    }
+
+    /// As [`Self::open`], in another time than that of other steps.
+    pub(in crate::cli) async fn open_within(
+        &self,
+        place: &Place,
+        limit: Duration,
+    ) -> Result<Peer, Trouble> {
         let begun = Instant::now();
         let id = uuid::Uuid::new_v4().simple().to_string();
         let log = self.options.environment.logs.join(format!("{id}.log"));
@@ -190,17 +199,17 @@ impl Peers {
                     let program = Program::spawn(connection, self.environment(), &log)
                         .await
                         .map_err(Trouble::new)?;
-                    return self.initialize(program, log).await;
+                    return self.initialize_within(program, log, limit).await;
                 }
                 [(_, connection @ ConnectionSpec::Http { .. })] => {
-                    Keeper::Http(self.over_http(connection).await?)
+                    Keeper::Http(self.over_http(connection, limit).await?)
                 }
                 _ => return Err(Trouble::new("several servers are several connections")),
             },
             EnvironmentSpec::Python { .. }
             | EnvironmentSpec::Image { .. }
             | EnvironmentSpec::Hub { .. } => {
-                Keeper::Copy(Box::new(self.copy(&place.spec, id, &log).await?))
+                Keeper::Copy(Box::new(self.copy(&place.spec, id, &log, limit).await?))
             }
         };
         Ok(Peer {
@@ -213,11 +222,20 @@ impl Peers {
     /// Opens the connection to a program that was started; ends it when that fails.
     pub(in crate::cli) async fn initialize(
         &self,
-        mut program: Program,
+        program: Program,
         log: PathBuf,
     ) -> Result<Peer, Trouble> {
+        self.initialize_within(program, log, self.timeout()).await
+    }
+
+    async fn initialize_within(
+        &self,
+        mut program: Program,
+        log: PathBuf,
+        limit: Duration,
+    ) -> Result<Peer, Trouble> {
         let begun = Instant::now();
-        match program.initialize(self.events(), self.timeout()).await {
+        match program.initialize(self.events(), limit).await {
             Ok(client) => Ok(Peer {
                 keeper: Keeper::Program(Box::new(program), client),
                 log,
@@ -238,6 +256,7 @@ impl Peers {
         spec: &EnvironmentSpec,
         trace_id: String,
         log: &Path,
+        limit: Duration,
     ) -> Result<Session, Trouble> {
         let options = SessionOptions {
             trace_id,
@@ -248,26 +267,27 @@ impl Peers {
             client: None,
         };
         let opening = self.environments.open(spec, &options);
-        tokio::time::timeout(self.timeout(), opening)
+        tokio::time::timeout(limit, opening)
             .await
             .map_err(|_| Trouble {
-                message: format!(
-                    "no copy of the environment within {}",
-                    time::human(self.timeout())
-                ),
+                message: format!("no copy of the environment within {}", time::human(limit)),
                 log: tail(log),
             })?
             .map_err(|error| Trouble::new(error.message))
     }
 
-    async fn over_http(&self, connection: &ConnectionSpec) -> Result<Client, Trouble> {
+    async fn over_http(
+        &self,
+        connection: &ConnectionSpec,
+        limit: Duration,
+    ) -> Result<Client, Trouble> {
         let ConnectionSpec::Http { url, headers, .. } = connection else {
             return Err(Trouble::new("a program is no server behind a URL"));
         };
         let options = HttpOptions {
             url: url.clone(),
             headers: headers.clone(),
-            timeout: self.timeout(),
+            timeout: limit,
         };
         Client::over_http(&options, self.events())
             .await
