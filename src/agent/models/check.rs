@@ -40,7 +40,9 @@ pub fn check(facts: &Facts, settings: &Settings) -> Vec<Refused> {
     let sampled = [
         (
             "temperature",
-            settings.temperature.is_some_and(|value| (value - 1.0).abs() > f64::EPSILON),
+            settings
+                .temperature
+                .is_some_and(|value| (value - 1.0).abs() > f64::EPSILON),
         ),
         ("top_p", settings.top_p.is_some()),
         ("top_k", settings.top_k.is_some()),
@@ -120,7 +122,10 @@ mod tests {
     use super::*;
     use crate::agent::models::ModelTable;
 
-    #[expect(clippy::needless_pass_by_value, reason = "literals read better at the call")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "literals read better at the call"
+    )]
     fn check(model: &str, settings: Settings, expected: &[(&str, &str)]) {
         let refused = super::check(&ModelTable::embedded().facts(model), &settings);
         let refused: Vec<(&str, &str)> = refused

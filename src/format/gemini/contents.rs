@@ -152,7 +152,9 @@ fn results_parts(results: &[ToolResult], toolbox: &Toolbox) -> Vec<Value> {
 fn part_json(part: Part<'_>) -> Value {
     match part {
         Part::Text(text) => json!({"text": text}),
-        Part::Image { data, mime_type } | Part::Audio { data, mime_type } => inline(mime_type, data),
+        Part::Image { data, mime_type } | Part::Audio { data, mime_type } => {
+            inline(mime_type, data)
+        }
         Part::Pdf { data, .. } => inline("application/pdf", data),
     }
 }

@@ -304,7 +304,10 @@ fn named(path: &str) -> String {
 mod tests {
     use super::*;
 
-    #[expect(clippy::needless_pass_by_value, reason = "literals read better at the call")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "literals read better at the call"
+    )]
     fn check(properties: Value, required: &[&str], expected: Value, dropped: &[&str]) {
         let schema = json!({"type": "object", "properties": properties, "required": required});
         let made = strict(&schema).unwrap();

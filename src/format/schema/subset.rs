@@ -133,7 +133,10 @@ fn is_word(value: &Value) -> bool {
 mod tests {
     use super::*;
 
-    #[expect(clippy::needless_pass_by_value, reason = "literals read better at the call")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "literals read better at the call"
+    )]
     fn check(property: Value, expected: Value, dropped: &[&str]) {
         let (schema, words) = subset(&json!({"properties": {"x": property}}));
         assert_eq!(schema["properties"]["x"], expected);

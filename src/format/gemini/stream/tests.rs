@@ -7,7 +7,10 @@ fn toolbox() -> Toolbox {
     Toolbox::new(&[tool("fs/read")], &Settings::default())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "literals read better at the call")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "literals read better at the call"
+)]
 fn answer(parts: Value, more: Value) -> Value {
     let mut candidate = json!({"index": 0, "content": {"role": "model", "parts": parts}});
     for (key, value) in more.as_object().into_iter().flatten() {
