@@ -106,7 +106,7 @@ fn init_says_what_to_do_next_and_overwrites_nothing() {
     assert_eq!(output.stdout, "");
     assert_eq!(
         output.redacted_stderr(),
-        "created `./quiz`: .gitignore, README.md, env.py, tasks.yaml
+        "created `./quiz`: .dockerignore, .gitignore, Dockerfile.hud, README.md, env.py, tasks.yaml
 
 next:
   cd quiz
